@@ -1,0 +1,1 @@
+"""Tandem: load tests that run in step with chaos experiments."""

@@ -1,0 +1,1 @@
+"""The outside world behind the domain's ports; foreign exceptions are wrapped here, once."""
