@@ -1,0 +1,194 @@
+"""The port to a load engine: what the services may ask of one, and what it can answer.
+
+Every method raises only ``tandem.domain.errors.EngineError`` and its subclasses:
+
+- ``EngineRefused``: the engine understood and said no.
+- ``EngineUnavailable``: no connection was ever opened, or the answer was 503. It certainly had no effect.
+- ``EngineAnswerLost``: the request went out and no verdict came back. The effect is unknown.
+- ``EngineAnsweredWrongly``: an answer came and means nothing (HTML, wrong JSON, too large). For ``start`` and ``stop``
+  the effect is as unknown as with ``EngineAnswerLost``.
+
+Whoever starts a load must treat every ``EngineError`` of ``start`` except ``EngineRefused`` and ``EngineUnavailable`` as
+"may be running", and look for the task id among the names of ``list_runs`` before trying again.
+
+All datetimes are aware and in UTC.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from tandem.domain.errors import EngineError
+
+
+class EngineStatus(StrEnum):
+    """The engine's word for the state of a run; any word that we do not know is UNKNOWN."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    STOPPED = "STOPPED"
+    TIMEOUT = "TIMEOUT"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the engine calls the run over. It can still change its word (COMPLETED to STOPPED, FAILED to STOPPED)."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({EngineStatus.COMPLETED, EngineStatus.FAILED, EngineStatus.STOPPED, EngineStatus.TIMEOUT})
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRun:
+    """One execution as the engine tells it. Times are by the engine's clock, which may be off."""
+
+    execution_id: str
+    status: EngineStatus
+    raw_status: str
+    test_name: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    result_path: str | None = None
+    report_path: str | None = None
+    log_path: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartLoad:
+    """What to start. ``test_name`` carries our task id; ``None`` is left out of the request, so the engine's default holds.
+
+    ``plan_path`` is a path on the engine; ``ramp_up``, ``duration`` and ``timeout`` are in seconds.
+    """
+
+    test_name: str
+    plan_path: str
+    description: str | None = None
+    threads: int | None = None
+    loops: int | None = None
+    ramp_up: int | None = None
+    duration: int | None = None
+    timeout: int | None = None
+    heap_size: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    jvm_args: Mapping[str, str] = field(default_factory=dict)
+
+
+class StopAnswer(StrEnum):
+    """What the engine said to a stop.
+
+    STOPPED: it says that it stopped the run. For a run that had ended already this is said as well (trap 13).
+    ALREADY_ENDED_OR_UNKNOWN: it knows no such run that goes on. After a restart of the engine the load may go on all the
+    same (trap 15); only the metrics or the target can tell.
+    """
+
+    STOPPED = "STOPPED"
+    ALREADY_ENDED_OR_UNKNOWN = "ALREADY_ENDED_OR_UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMetrics:
+    """A snapshot of a run: times in ms, ``error_rate`` 0..1, ``throughput`` in requests/s over the engine's last 5 s.
+
+    ``at`` is by the engine's clock.
+    """
+
+    total_requests: int
+    success_count: int
+    error_count: int
+    error_rate: float
+    throughput: float
+    active_threads: int
+    avg_response_ms: float
+    max_response_ms: float
+    min_response_ms: float
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """One line of a run's event log. ``at_ms`` is epoch ms, 0 when the line has none; ``raw`` is the line as it came."""
+
+    at_ms: int
+    type: str
+    message: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineResults:
+    """Where the engine keeps what a run left. Paths are relative to the engine's root; the URLs are as the engine tells them."""
+
+    execution_id: str
+    status: EngineStatus
+    result_path: str | None
+    report_path: str | None
+    log_path: str | None
+    result_url: str | None
+    report_url: str | None
+
+
+StatusAnswer = EngineRun | None | EngineError
+"""A run, ``None`` when the engine does not know the id (404), or why it could not be asked."""
+
+
+class LoadEngine(Protocol):
+    """A load engine. Implementations are safe to call from several threads."""
+
+    def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
+        """Send a test plan in pieces, never holding it whole; return its path on the engine, fit for ``StartLoad.plan_path``."""
+        ...
+
+    def upload_data_file(self, file_name: str, content: Iterable[bytes]) -> str:
+        """Send a data file (csv, txt, json, xml, properties) in pieces; return its path on the engine."""
+        ...
+
+    def start(self, request: StartLoad) -> EngineRun:
+        """Start a load, once; never retried here, because a start has no idempotency key (trap 5)."""
+        ...
+
+    def stop(self, execution_id: str) -> StopAnswer:
+        """Stop a run. Blocks until the engine answers, 15 to 45 s on some engines (trap 2)."""
+        ...
+
+    def status(self, execution_id: str) -> EngineRun | None:
+        """The run, or ``None`` when the engine does not know it."""
+        ...
+
+    def list_runs(self) -> Sequence[EngineRun]:
+        """The engine's runs, newest first, at most 500; a list that is full says nothing about what is not in it."""
+        ...
+
+    def statuses(self, execution_ids: Sequence[str], budget_seconds: float) -> Mapping[str, StatusAnswer]:
+        """The state of many runs, within a budget: every id gets an answer and one bad answer spoils no other.
+
+        Never raises an ``EngineError``. What the budget did not reach, and everything after the engine has proven dead,
+        is answered with ``EngineUnavailable``.
+        """
+        ...
+
+    def metrics(self, execution_id: str) -> LiveMetrics | None:
+        """The latest snapshot, or ``None`` while there is no result file (or after a restart of the engine)."""
+        ...
+
+    def events(self, execution_id: str, tail: int) -> Sequence[EngineEvent]:
+        """The last ``tail`` events, ascending in time; empty when the engine does not know the run."""
+        ...
+
+    def results(self, execution_id: str) -> EngineResults | None:
+        """Where the results are, or ``None`` when the engine does not know (it forgets at a restart, trap 6)."""
+        ...
+
+    def open_result_file(self, result_path: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Stream a result file; ``result_path`` is an ``EngineRun.result_path``. Raises ``EngineRefused`` when it is absent."""
+        ...
+
+    def health(self) -> bool:
+        """Whether the engine says that it is up; ``False`` also when it cannot be asked."""
+        ...
