@@ -8,7 +8,7 @@ Every method raises only ``tandem.domain.errors.EngineError`` and its subclasses
 - ``EngineAnsweredWrongly``: an answer came and means nothing (HTML, wrong JSON, too large). For ``start`` and ``stop``
   the effect is as unknown as with ``EngineAnswerLost``.
 
-Whoever starts a load must treat every ``EngineError`` of ``start`` except ``EngineRefused`` and ``EngineUnavailable`` as
+Whoever starts a load must treat every error of ``start`` except ``EngineRefused`` and ``EngineUnavailable`` as
 "may be running", and look for the task id among the names of ``list_runs`` before trying again.
 
 All datetimes are aware and in UTC.
@@ -37,7 +37,7 @@ class EngineStatus(StrEnum):
 
     @property
     def is_ended(self) -> bool:
-        """Whether the engine calls the run over. It can still change its word (COMPLETED to STOPPED, FAILED to STOPPED)."""
+        """Whether the engine calls the run over; it can still change its word (COMPLETED or FAILED to STOPPED)."""
         return self in _ENDED
 
 
@@ -62,7 +62,7 @@ class EngineRun:
 
 @dataclass(frozen=True, slots=True)
 class StartLoad:
-    """What to start. ``test_name`` carries our task id; ``None`` is left out of the request, so the engine's default holds.
+    """What to start. ``test_name`` carries our task id; ``None`` is left out of the request.
 
     ``plan_path`` is a path on the engine; ``ramp_up``, ``duration`` and ``timeout`` are in seconds.
     """
@@ -84,7 +84,7 @@ class StopAnswer(StrEnum):
     """What the engine said to a stop.
 
     STOPPED: it says that it stopped the run. For a run that had ended already this is said as well (trap 13).
-    ALREADY_ENDED_OR_UNKNOWN: it knows no such run that goes on. After a restart of the engine the load may go on all the
+    ALREADY_ENDED_OR_UNKNOWN: it knows no such run that goes on. After an engine restart the load may go on all the
     same (trap 15); only the metrics or the target can tell.
     """
 
@@ -113,7 +113,7 @@ class LiveMetrics:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """One line of a run's event log. ``at_ms`` is epoch ms, 0 when the line has none; ``raw`` is the line as it came."""
+    """One line of a run's event log. ``at_ms`` is epoch ms, 0 when it has none; ``raw`` is the line itself."""
 
     at_ms: int
     type: str
@@ -123,7 +123,7 @@ class EngineEvent:
 
 @dataclass(frozen=True, slots=True)
 class EngineResults:
-    """Where the engine keeps what a run left. Paths are relative to the engine's root; the URLs are as the engine tells them."""
+    """Where the engine keeps what a run left. Paths are relative to its root; URLs are as told."""
 
     execution_id: str
     status: EngineStatus
@@ -142,7 +142,7 @@ class LoadEngine(Protocol):
     """A load engine. Implementations are safe to call from several threads."""
 
     def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
-        """Send a test plan in pieces, never holding it whole; return its path on the engine, fit for ``StartLoad.plan_path``."""
+        """Send a test plan in pieces, never holding it whole; return its path for ``StartLoad.plan_path``."""
         ...
 
     def upload_data_file(self, file_name: str, content: Iterable[bytes]) -> str:
@@ -186,7 +186,7 @@ class LoadEngine(Protocol):
         ...
 
     def open_result_file(self, result_path: str) -> AbstractContextManager[Iterator[bytes]]:
-        """Stream a result file; ``result_path`` is an ``EngineRun.result_path``. Raises ``EngineRefused`` when it is absent."""
+        """Stream the file at an ``EngineRun.result_path``. Raises ``EngineRefused`` when it is absent."""
         ...
 
     def health(self) -> bool:
