@@ -1,0 +1,56 @@
+"""Engines of SQLAlchemy for the two databases, with the settings that each needs."""
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+
+READ_ONLY = "tandem_read_only"
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """``url`` as SQLAlchemy reads it; ``size`` bounds the connections; ``ca_file`` turns on TLS with that bundle."""
+
+    url: str | URL
+    size: int = 1
+    ca_file: str | None = None
+
+
+def open_engine(wanted: Connections) -> Engine:
+    """An engine that connects when it is first used. A wait for a free connection is bounded (seconds)."""
+    url = make_url(wanted.url)
+    pool: dict[str, Any] = {"pool_size": wanted.size, "max_overflow": 0, "pool_timeout": 20}
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": 20, "isolation_level": None}, **pool)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 20, "write_timeout": 20}
+    if wanted.ca_file is not None:
+        # One context for all connections: PyMySQL would read the CA bundle again at each connect.
+        arguments["ssl"] = ssl.create_default_context(cafile=wanted.ca_file)
+    return create_engine(
+        url.set(drivername="mysql+pymysql", query={**url.query, "charset": "utf8mb4"}),
+        # READ COMMITTED: a plain read after a locking one must not see an older snapshot.
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_recycle=300,
+        connect_args=arguments,
+        **pool,
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # SQLite drops FOR UPDATE silently; taking the write lock at the start has the same effect.
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

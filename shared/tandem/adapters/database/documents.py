@@ -1,0 +1,18 @@
+"""Values that are kept as JSON text in one column."""
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tandem.domain.definition import UrlCase
+from tandem.domain.experiment_run import RunPlan
+from tandem.domain.strategy import Slo
+
+URL_CASE: TypeAdapter[UrlCase | None] = TypeAdapter(UrlCase | None, config={"defer_build": True})
+SLO: TypeAdapter[Slo | None] = TypeAdapter(Slo | None, config={"defer_build": True})
+RUN_PLAN: TypeAdapter[RunPlan | None] = TypeAdapter(RunPlan | None, config={"defer_build": True})
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,254 @@
+"""Experiment runs with their tasks: read as one, locked as one, written as one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, literal, or_, select, update
+
+from tandem.adapters.database import tables
+from tandem.adapters.database.audit import SqlAudit
+from tandem.adapters.database.documents import RUN_PLAN
+from tandem.adapters.database.outbox import SqlOutbox
+from tandem.domain.experiment_run import ExperimentRun, Outcome, StopCause
+from tandem.domain.identity import Owner
+from tandem.domain.paging import Page, PageRequest
+from tandem.domain.ports import TaskFilter, TaskKey
+from tandem.domain.task import LoadTestTask, TaskStatus
+
+_TASK, _RUN = tables.task, tables.run
+_COLUMNS = [
+    *[column.label(f"task_{column.name}") for column in _TASK.c],
+    *[column.label(f"run_{column.name}") for column in _RUN.c],
+]
+_RUN_WITH_TASK = select(*_COLUMNS).select_from(_RUN.outerjoin(_TASK, _TASK.c.task_id == _RUN.c.task_id))
+_TASK_WITH_RUN = select(*_COLUMNS).select_from(_TASK.outerjoin(_RUN, _TASK.c.task_id == _RUN.c.task_id))
+
+_PLAIN_FIELDS = (
+    "workflow_arn",
+    "fault_at",
+    "start_due_at",
+    "start_first_tried_at",
+    "start_attempted_at",
+    "load_accepted_at",
+    "load_started_at",
+    "load_proven_at",
+    "load_failure",
+    "deadline",
+    "window_due_at",
+    "window_opened_at",
+    "abort_requested_at",
+    "task_token",
+    "stop_requested_at",
+    "stop_cause",
+    "stop_reason",
+    "stop_claimed_at",
+    "stop_confirmed_at",
+    "finished_at",
+    "outcome",
+    "finish_reason",
+    "missing_sweeps",
+    "window_load_proven",
+)
+
+
+class RowChanged(Exception):
+    """A compare-and-set found another state than the one that was read."""
+
+
+class SqlRuns:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, run: ExperimentRun) -> None:
+        """Insert a new run, with its task when it has one."""
+        self._connection.execute(insert(_RUN).values(gmt_create=run.created_at, **_identity(run), **_memory(run)))
+        if run.task is not None:
+            self._insert_task(run.task)
+        self._record([run])
+
+    def lock(self, experiment_task_id: str) -> ExperimentRun | None:
+        """The run and its task, held until the transaction ends."""
+        query = _RUN_WITH_TASK.where(_RUN.c.experiment_task_id == experiment_task_id)
+        return self._first(query.with_for_update())
+
+    def lock_by_task_ids(self, task_ids: Sequence[str]) -> list[ExperimentRun]:
+        """The runs of these tasks, held until the transaction ends, always in the same order."""
+        query = _RUN_WITH_TASK.where(_RUN.c.task_id.in_(task_ids)).order_by(_RUN.c.id)
+        return self._all(query.with_for_update()) if task_ids else []
+
+    def get(self, experiment_task_id: str) -> ExperimentRun | None:
+        return self._first(_RUN_WITH_TASK.where(_RUN.c.experiment_task_id == experiment_task_id))
+
+    def find(self, owner: Owner, key: TaskKey) -> ExperimentRun | None:
+        """An owner's task by either id; a task id goes before an equal experiment task id, the newest before others."""
+        named: ColumnElement[bool]
+        first: list[ColumnElement[Any]] = [_TASK.c.id.desc()]
+        if key.experiment_task_id is not None:
+            named = _TASK.c.experiment_task_id == key.experiment_task_id
+        else:
+            named = or_(_TASK.c.task_id == key.task_id, _TASK.c.experiment_task_id == key.task_id)
+            first.insert(0, (_TASK.c.task_id == key.task_id).desc())
+        return self._first(_TASK_WITH_RUN.where(named, *_visible(owner)).order_by(*first).limit(1))
+
+    def page(self, owner: Owner, wanted: TaskFilter, page: PageRequest) -> Page[ExperimentRun]:
+        """One page of an owner's tasks, newest first, in two statements."""
+        conditions = _visible(owner)
+        for column, value in (
+            (_TASK.c.strategy_id, wanted.strategy_id),
+            (_TASK.c.experiment_task_id, wanted.experiment_task_id),
+            (_TASK.c.status, wanted.status),
+        ):
+            if value is not None:
+                conditions.append(column == value)
+        total = self._connection.execute(select(func.count()).select_from(_TASK).where(*conditions)).scalar_one()
+        rows = _TASK_WITH_RUN.where(*conditions).order_by(_TASK.c.id.desc()).limit(page.size).offset(page.offset)
+        return Page(page, total, self._all(rows))
+
+    def unsettled(self, limit: int) -> list[ExperimentRun]:
+        """Runs that still need somebody's attention, oldest first."""
+        return self._all(_RUN_WITH_TASK.where(_RUN.c.settled == 0).order_by(_RUN.c.id).limit(limit))
+
+    def save(self, runs: Sequence[ExperimentRun]) -> None:
+        """Write rows, audit entries and messages of locked runs. Raises RowChanged when a task's state was another."""
+        if not runs:
+            return
+        old = [run for run in runs if run.task is not None and run.loaded_status is not None]
+        if old:
+            changed = self._connection.execute(_SAVE_TASK, [_task_change(run) for run in old])
+            if changed.rowcount != len(old):
+                raise RowChanged
+        for run in runs:
+            if run.task is not None and run.loaded_status is None:
+                self._insert_task(run.task)
+        self._connection.execute(
+            _SAVE_RUN, [{"b_key": run.experiment_task_id} | _identity(run) | _memory(run) for run in runs]
+        )
+        self._record(runs)
+
+    def _insert_task(self, task: LoadTestTask) -> None:
+        self._connection.execute(
+            insert(_TASK).values(
+                task_id=task.task_id,
+                strategy_id=task.strategy_id,
+                experiment_task_id=task.experiment_task_id,
+                user_id=task.user_id,
+                namespace=task.namespace,
+                gmt_create=task.created_at,
+                is_delete=0,
+                **_task_memory(task),
+            )
+        )
+
+    def _record(self, runs: Sequence[ExperimentRun]) -> None:
+        """Write what the runs noted since they were read, and forget it there."""
+        entries = [entry for run in runs for entry in run.audit]
+        SqlAudit(self._connection).append(entries)
+        moment = max((entry.at for entry in entries), default=max(run.created_at for run in runs))
+        SqlOutbox(self._connection).append([message for run in runs for message in run.messages], moment)
+        for run in runs:
+            run.audit.clear()
+            run.messages.clear()
+            run.loaded_status = None if run.task is None else run.task.status
+
+    def _first(self, query: Select[Any]) -> ExperimentRun | None:
+        row = self._connection.execute(query).first()
+        return None if row is None else _run(row)
+
+    def _all(self, query: Select[Any]) -> list[ExperimentRun]:
+        return [_run(row) for row in self._connection.execute(query)]
+
+
+def _visible(owner: Owner) -> list[ColumnElement[bool]]:
+    return [
+        _TASK.c.user_id == owner.user_id,
+        _TASK.c.namespace == owner.namespace,
+        _TASK.c.is_delete == literal(0),
+    ]
+
+
+def _identity(run: ExperimentRun) -> dict[str, Any]:
+    return {
+        "experiment_task_id": run.experiment_task_id,
+        "experiment_id": run.experiment_id,
+        "user_id": None if run.owner is None else run.owner.user_id,
+        "namespace": None if run.owner is None else run.owner.namespace,
+        "task_id": None if run.task is None else run.task.task_id,
+        "plan": None if run.plan is None else RUN_PLAN.dump_json(run.plan).decode(),
+    }
+
+
+def _memory(run: ExperimentRun) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _PLAIN_FIELDS} | {"settled": int(run.settled)}
+
+
+def _task_memory(task: LoadTestTask) -> dict[str, Any]:
+    return {
+        "gmt_modified": task.updated_at,
+        "status": task.status,
+        "execution_id": task.execution_id,
+        "start_time": task.start_time,
+        "end_time": task.end_time,
+        "error_message": task.error_message,
+        "result_path": task.result_path,
+        "report_path": task.report_path,
+        "log_path": task.log_path,
+    }
+
+
+def _task_change(run: ExperimentRun) -> dict[str, Any]:
+    task = run.started_task
+    return {"b_key": task.task_id, "b_before": run.loaded_status} | _task_memory(task)
+
+
+_SAVE_TASK = update(_TASK).where(
+    _TASK.c.task_id == bindparam("b_key"), _TASK.c.status == bindparam("b_before"), _TASK.c.is_delete == literal(0)
+)
+_SAVE_RUN = update(_RUN).where(_RUN.c.experiment_task_id == bindparam("b_key"))
+
+
+def _task(row: Row[Any]) -> LoadTestTask:
+    return LoadTestTask(
+        task_id=row.task_task_id,
+        strategy_id=row.task_strategy_id,
+        experiment_task_id=row.task_experiment_task_id,
+        user_id=row.task_user_id,
+        namespace=row.task_namespace,
+        created_at=row.task_gmt_create,
+        updated_at=row.task_gmt_modified,
+        status=TaskStatus(row.task_status),
+        execution_id=row.task_execution_id,
+        start_time=row.task_start_time,
+        end_time=row.task_end_time,
+        error_message=row.task_error_message,
+        result_path=row.task_result_path,
+        report_path=row.task_report_path,
+        log_path=row.task_log_path,
+    )
+
+
+def _run(row: Row[Any]) -> ExperimentRun:
+    task = None if row.task_task_id is None else _task(row)
+    if row.run_experiment_task_id is None:
+        # A task from before there were runs: it is known by its own row alone.
+        assert task is not None  # noqa: S101 - an outer join has one side
+        return ExperimentRun(
+            experiment_task_id=task.experiment_task_id,
+            created_at=task.created_at,
+            owner=Owner(task.user_id, task.namespace),
+            task=task,
+            loaded_status=task.status,
+        )
+    values = row._mapping
+    plain = {name: values[f"run_{name}"] for name in _PLAIN_FIELDS}
+    plain["outcome"] = None if plain["outcome"] is None else Outcome(plain["outcome"])
+    plain["stop_cause"] = None if plain["stop_cause"] is None else StopCause(plain["stop_cause"])
+    return ExperimentRun(
+        experiment_task_id=row.run_experiment_task_id,
+        created_at=row.run_gmt_create,
+        owner=None if row.run_user_id is None else Owner(row.run_user_id, row.run_namespace),
+        experiment_id=row.run_experiment_id,
+        plan=None if row.run_plan is None else RUN_PLAN.validate_json(row.run_plan),
+        task=task,
+        loaded_status=None if task is None else task.status,
+        **plain,
+    )

@@ -1,0 +1,116 @@
+"""Transactions that are tried again where that is safe, and the one place that wraps the driver's errors."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tandem.adapters.database.audit import SqlAudit
+from tandem.adapters.database.connections import READ_ONLY
+from tandem.adapters.database.definitions import SqlDefinitions
+from tandem.adapters.database.leases import SqlLeases
+from tandem.adapters.database.outbox import SqlOutbox
+from tandem.adapters.database.runs import RowChanged, SqlRuns
+from tandem.adapters.database.strategies import SqlStrategies
+from tandem.adapters.database.uploads import SqlUploads
+from tandem.domain.errors import DatabaseUnavailable
+from tandem.domain.ports import UnitOfWork
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+
+_DEADLOCK, _LOCK_WAIT = 1213, 1205
+# MySQL's and PyMySQL's words for "the connection is gone" and "this server does not take writes now".
+_GONE = frozenset({2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1152, 1158, 1160, 1161, 1927, 4031, 0})
+_READ_ONLY = frozenset({1290, 1792, 1836})
+
+
+class SqlUnitOfWork:
+    """The repositories over one open transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.runs = SqlRuns(connection)
+        self.definitions = SqlDefinitions(connection)
+        self.strategies = SqlStrategies(connection)
+        self.uploads = SqlUploads(connection)
+        self.audit = SqlAudit(connection)
+        self.outbox = SqlOutbox(connection)
+        self.leases = SqlLeases(connection)
+
+
+class SqlDatabase:
+    """The Database port over an engine."""
+
+    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._engine = engine
+        self._sleep = sleep
+
+    def write(self, work: Callable[[UnitOfWork], T]) -> T:
+        return self._attempt(work, read_only=False)
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        return self._attempt(work, read_only=True)
+
+    def ping(self) -> None:
+        """Ask the server for nothing. Raises DatabaseUnavailable."""
+        with _wrapped(), self._engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    def _attempt(self, work: Callable[[UnitOfWork], T], *, read_only: bool) -> T:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return self._once(work, read_only=read_only)
+            except (DBAPIError, RowChanged) as error:
+                if not _worth_another_try(error):
+                    break
+            # Full jitter, so that those who met once do not meet again.
+            self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - not for secrets
+        with _wrapped():
+            return self._once(work, read_only=read_only)
+
+    def _once(self, work: Callable[[UnitOfWork], T], *, read_only: bool) -> T:
+        with self._engine.connect().execution_options(**{READ_ONLY: read_only}) as connection, connection.begin():
+            return work(SqlUnitOfWork(connection))
+
+
+@contextmanager
+def _wrapped() -> Iterator[None]:
+    try:
+        yield
+    except (PoolTimeout, RowChanged) as error:
+        raise DatabaseUnavailable("the database is too busy now; please try again") from error
+    except DBAPIError as error:
+        if not _is_outage(error):
+            raise
+        raise DatabaseUnavailable("the database cannot be reached or cannot write now; please try again") from error
+
+
+def _code(error: BaseException) -> int | None:
+    original = error.orig if isinstance(error, DBAPIError) else None
+    first = original.args[0] if original is not None and original.args else None
+    return first if isinstance(first, int) else None
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    if error.connection_invalidated or _sqlite_busy(error):
+        return True
+    return _code(error) in _GONE | _READ_ONLY | {_DEADLOCK, _LOCK_WAIT} or isinstance(error, IntegrityError)
+
+
+def _sqlite_busy(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY"))
+
+
+def _worth_another_try(error: SQLAlchemyError | RowChanged) -> bool:
+    """After a lost race the work sees the winner's row; after a lost connection a new one may be had.
+
+    A commit whose answer was lost may have happened: every write of ours is a unique key or a compare-and-set, so the
+    second time finds it done.
+    """
+    return isinstance(error, RowChanged) or (isinstance(error, DBAPIError) and _is_outage(error))

@@ -1,0 +1,410 @@
+"""One experiment task and the load test that goes with it: everything the orchestration has to remember, and its rules.
+
+``ExperimentRun`` is the one place in which a task changes its state. Each change notes its audit entries and its
+outgoing messages on the run; the repository writes row, audit and outbox in one transaction. All times are aware UTC.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tandem.domain.definition import LoadTestDefinition
+from tandem.domain.errors import Conflict
+from tandem.domain.identity import Owner
+from tandem.domain.load_engine import EngineRun
+from tandem.domain.messages import Channel, EventName, Message, Subject
+from tandem.domain.strategy import LoadTestStrategy
+from tandem.domain.task import LoadTestTask, TaskStatus
+from tandem.domain.timestamps import iso_utc
+
+
+class Outcome(StrEnum):
+    """How the platform says that an experiment ended."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    STOPPED = "STOPPED"
+
+
+class StopCause(StrEnum):
+    """Why we want the engine to stop a load."""
+
+    USER = "USER"
+    EXPERIMENT_ENDED = "EXPERIMENT_ENDED"
+    STOP_ON_COMPLETION = "STOP_ON_COMPLETION"
+    GATE = "GATE"
+    NOT_VERIFIED = "NOT_VERIFIED"
+    START_NOT_CONFIRMED = "START_NOT_CONFIRMED"
+    DEADLINE = "DEADLINE"
+    CLEAN_UP = "CLEAN_UP"
+
+
+class NextStep(StrEnum):
+    """What the workflow has to do now, read from what the database knows.
+
+    CONTINUE: all is well, go on. OPEN_UNPROVEN: no load will run, tell the waiting platform when the window was due.
+    ABORT: ask the platform to abort. STOP: the engine has yet to confirm a stop. DONE: nothing is left to do.
+    """
+
+    CONTINUE = "CONTINUE"
+    OPEN_UNPROVEN = "OPEN_UNPROVEN"
+    ABORT = "ABORT"
+    STOP = "STOP"
+    DONE = "DONE"
+
+
+class AuditKind(StrEnum):
+    """TRANSITION: the task's state changed. NOTE: something else that the task's story needs."""
+
+    TRANSITION = "TRANSITION"
+    NOTE = "NOTE"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A line of a task's story; a NOTE has no states."""
+
+    task_id: str
+    at: datetime
+    kind: AuditKind
+    reason: str
+    from_status: TaskStatus | None = None
+    to_status: TaskStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """Strategy and definition as they were when the task was created: later edits do not touch a run under way."""
+
+    strategy: LoadTestStrategy
+    definition: LoadTestDefinition
+
+
+class NotThisRunsOwner(Conflict):
+    """An event claims an experiment task that belongs to another user or namespace."""
+
+    code = "EXPERIMENT_TASK_OF_ANOTHER_OWNER"
+
+
+@dataclass(slots=True)
+class ExperimentRun:
+    """An experiment task. Without ``task`` it only remembers that the experiment ended before it was seen to start."""
+
+    experiment_task_id: str
+    created_at: datetime
+    owner: Owner | None = None
+    experiment_id: str | None = None
+    workflow_arn: str | None = None
+    plan: RunPlan | None = None
+    task: LoadTestTask | None = None
+
+    fault_at: datetime | None = None
+    start_due_at: datetime | None = None
+    start_first_tried_at: datetime | None = None
+    start_attempted_at: datetime | None = None
+    load_accepted_at: datetime | None = None
+    load_started_at: datetime | None = None
+    load_proven_at: datetime | None = None
+    load_failure: str | None = None
+    deadline: datetime | None = None
+
+    window_due_at: datetime | None = None
+    window_opened_at: datetime | None = None
+    window_load_proven: bool | None = None
+    abort_requested_at: datetime | None = None
+    task_token: str | None = None
+
+    stop_requested_at: datetime | None = None
+    stop_cause: StopCause | None = None
+    stop_reason: str | None = None
+    stop_claimed_at: datetime | None = None
+    stop_confirmed_at: datetime | None = None
+
+    finished_at: datetime | None = None
+    outcome: Outcome | None = None
+    finish_reason: str | None = None
+
+    missing_sweeps: int = 0
+
+    loaded_status: TaskStatus | None = None
+    audit: list[AuditEntry] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+
+    # --- what is so -------------------------------------------------------------------------------------------------
+
+    @property
+    def started_task(self) -> LoadTestTask:
+        """The task. Raises Conflict when this run has none."""
+        if self.task is None:
+            raise Conflict(f"experiment task {self.experiment_task_id} has no load-test task")
+        return self.task
+
+    @property
+    def required_plan(self) -> RunPlan:
+        """The plan. Raises Conflict when this run has none."""
+        if self.plan is None:
+            raise Conflict(f"experiment task {self.experiment_task_id} has no plan of a load")
+        return self.plan
+
+    @property
+    def subject(self) -> Subject:
+        """Who and what our events are about."""
+        task = self.started_task
+        return Subject(
+            experiment_id=self.experiment_id or "",
+            experiment_task_id=self.experiment_task_id,
+            task_id=task.task_id,
+            user_id=task.user_id,
+            namespace=task.namespace,
+        )
+
+    @property
+    def may_be_on_engine(self) -> bool:
+        """A start was sent, or may have been: only the engine can say that nothing runs."""
+        return self.start_attempted_at is not None or (self.task is not None and self.task.execution_id is not None)
+
+    @property
+    def stop_pending(self) -> bool:
+        """A stop was asked for and the engine has not confirmed it yet."""
+        return self.stop_requested_at is not None and self.stop_confirmed_at is None
+
+    @property
+    def window_undecided(self) -> bool:
+        """The platform still waits for a word from us: window, abort, or its own end, whichever comes first."""
+        return (
+            self.task is not None
+            and self.finished_at is None
+            and self.window_opened_at is None
+            and self.abort_requested_at is None
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to do for this run, ever."""
+        task_over = self.task is None or self.task.status.ended
+        return task_over and not self.stop_pending and not self.window_undecided
+
+    @property
+    def aborts_on_load_failure(self) -> bool:
+        """Whether the strategy says abort, and it was not the user who stopped the load."""
+        return self.plan is not None and self.plan.strategy.abort_on_load_failure and self.stop_cause != StopCause.USER
+
+    def next_step(self) -> NextStep:
+        """What the workflow does now. Pure: asking twice gives the same answer."""
+        rest = NextStep.STOP if self.stop_pending else NextStep.DONE
+        if self.task is None or self.finished_at is not None:
+            return rest
+        if self.abort_requested_at is not None:
+            return NextStep.ABORT
+        if self.task.status.ended or self.stop_requested_at is not None:
+            return rest if self.window_opened_at is not None else NextStep.OPEN_UNPROVEN
+        return NextStep.CONTINUE
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def belongs_to(self, owner: Owner) -> None:
+        """Raise NotThisRunsOwner when another owner has this experiment task; the first event wins."""
+        if self.owner is not None and self.owner != owner:
+            raise NotThisRunsOwner(f"experiment task {self.experiment_task_id} belongs to another owner")
+
+    def create_task(self, task_id: str, plan: RunPlan, start_due_at: datetime, now: datetime) -> None:
+        """Give the run its one task, PENDING."""
+        strategy = plan.strategy
+        self.plan = plan
+        self.start_due_at = start_due_at
+        self.window_due_at = self.fault_at
+        self.task = LoadTestTask(
+            task_id=task_id,
+            strategy_id=strategy.strategy_id,
+            experiment_task_id=self.experiment_task_id,
+            user_id=strategy.owner.user_id,
+            namespace=strategy.owner.namespace,
+            created_at=now,
+            updated_at=now,
+        )
+        self._record_transition(None, TaskStatus.PENDING, "created for the experiment", now)
+
+    def attempt_start(self, now: datetime) -> None:
+        """Remember, before the engine is asked, that a start may be under way from now on."""
+        self.start_attempted_at = now
+        if self.start_first_tried_at is None:
+            self.start_first_tried_at = now
+        if self.window_due_at is None:
+            self.window_due_at = now + self._lead
+
+    def withdraw_start(self) -> None:
+        """The engine certainly did not start: another attempt is allowed."""
+        self.start_attempted_at = None
+
+    def accept_load(self, engine_run: EngineRun, grace_seconds: int, now: datetime) -> None:
+        """The engine runs our load. Its deadline is ``start + trafficDurationSec + grace`` (orchestration.md)."""
+        task = self.started_task
+        if task.execution_id is not None:
+            return
+        task.execution_id = engine_run.execution_id
+        task.result_path = engine_run.result_path
+        task.report_path = engine_run.report_path
+        task.log_path = engine_run.log_path
+        task.updated_at = now
+        if task.status.ended:
+            # A start that was given up on and turned up late: its stop is pending, now with an address.
+            return
+        task.start_time = now
+        self.load_accepted_at = now
+        self.deadline = now + timedelta(
+            seconds=self.required_plan.strategy.traffic_duration_sec + grace_seconds,
+        )
+        self._change_status(TaskStatus.RUNNING, f"the engine runs it as {engine_run.execution_id}", now)
+
+    def see_first_sample(self, now: datetime) -> None:
+        """Requests arrive: the lead time counts from here, unless the platform fixed the moment of the fault."""
+        if self.load_started_at is not None:
+            return
+        self.load_started_at = now
+        if self.fault_at is None:
+            self.window_due_at = now + self._lead
+
+    def prove_load(self, figures: str, now: datetime) -> None:
+        """The gate is passed."""
+        if self.load_proven_at is None:
+            self.load_proven_at = now
+            self._note(f"load proven: {figures}", now)
+
+    def open_window(self, *, load_proven: bool, reason: str | None, now: datetime) -> None:
+        """Tell the platform to inject, once. Nothing happens when it was told already, or does not wait any more."""
+        if not self.window_undecided:
+            return
+        self.window_opened_at = now
+        self.window_load_proven = load_proven
+        more = {
+            "loadProven": load_proven,
+            "loadStartedAt": None if self.load_started_at is None else iso_utc(self.load_started_at),
+        }
+        if reason is not None:
+            more["reason"] = reason
+        self.messages.append(self.subject.event(EventName.FAULT_WINDOW_OPEN, now, **more))
+        self._note("fault window opened" + ("" if reason is None else f": {reason}"), now)
+
+    def request_abort(self, reason: str, now: datetime) -> None:
+        """Ask the platform to abort the experiment, once, and never after it ended."""
+        if self.task is None or self.finished_at is not None or self.abort_requested_at is not None:
+            return
+        self.abort_requested_at = now
+        self.messages.append(self.subject.event(EventName.EXPERIMENT_ABORT_REQUESTED, now, reason=reason))
+        self._note(f"abort of the experiment requested: {reason}", now)
+        self._wake_workflow()
+
+    def wait_with(self, task_token: str) -> None:
+        """A workflow waits with this token; it is woken at once when there is nothing to wait for."""
+        self.task_token = task_token
+        if self.next_step() != NextStep.CONTINUE:
+            self._wake_workflow()
+
+    def finish(self, outcome: Outcome, reason: str | None, now: datetime) -> None:
+        """The experiment ended. By hand or abnormally: the load stops. Normally: only with ``stopOnCompletion``."""
+        if self.finished_at is not None:
+            return
+        self.finished_at, self.outcome, self.finish_reason = now, outcome, reason
+        if self.task is None:
+            return
+        story = f"the experiment ended {outcome}" + (f": {reason}" if reason else "")
+        self._note(story, now)
+        if not self.task.status.ended:
+            if outcome != Outcome.SUCCEEDED or not self.may_be_on_engine:
+                self.request_stop(StopCause.EXPERIMENT_ENDED, story, now)
+            elif self.required_plan.strategy.stop_on_completion:
+                self.request_stop(StopCause.STOP_ON_COMPLETION, story, now)
+        self._wake_workflow()
+
+    def request_stop(self, cause: StopCause, reason: str, now: datetime) -> None:
+        """Accept a stop durably. A task that never reached the engine is STOPPED at once: nobody has to confirm it."""
+        task = self.started_task
+        if task.status.ended or self.stop_requested_at is not None:
+            return
+        if not self.may_be_on_engine:
+            self.stop_requested_at, self.stop_cause, self.stop_reason = now, cause, reason
+            self.stop_confirmed_at = now
+            self.end_task(TaskStatus.STOPPED, f"{reason}; the load had not been started", now)
+            return
+        self._intend_stop(cause, reason, now)
+
+    def ask_for_stop(self) -> None:
+        """Send the slow stop to its worker (again: the sweep repeats what was not confirmed)."""
+        body = {"taskId": self.started_task.task_id, "experimentTaskId": self.experiment_task_id}
+        self.messages.append(Message(Channel.STOP_QUEUE, "stop", body))
+
+    def confirm_stop(self, now: datetime) -> None:
+        """The engine says that the run is over."""
+        if self.stop_pending:
+            self.stop_confirmed_at = now
+
+    def end_task(self, status: TaskStatus, reason: str, now: datetime, *, load_failure: bool = False) -> bool:
+        """End the task; False when it had ended already. Before the window any end is a lost load."""
+        task = self.started_task
+        if task.status.ended:
+            return False
+        task.end_time = now
+        if status in {TaskStatus.FAILED, TaskStatus.TIMEOUT} or load_failure:
+            task.error_message = reason
+        self._change_status(status, reason, now)
+        if self.finished_at is None and (load_failure or self.window_undecided):
+            self.load_failure = reason
+            if self.aborts_on_load_failure:
+                self.request_abort(reason, now)
+        self._wake_workflow()
+        return True
+
+    def fail_load(self, cause: StopCause, reason: str, now: datetime) -> None:
+        """The load is no use: the task FAILED now, and whatever may still run of it is to be stopped."""
+        if not self.started_task.status.ended:
+            self._intend_stop(cause, reason, now)
+            self.end_task(TaskStatus.FAILED, reason, now, load_failure=True)
+
+    def pass_deadline(self, now: datetime) -> None:
+        """The load outlived ``start + trafficDurationSec + grace``: TIMEOUT now, and stopped on the engine."""
+        if not self.started_task.status.ended:
+            overrun = f"still running at its deadline {iso_utc(self.deadline or now)}"
+            self._intend_stop(StopCause.DEADLINE, overrun, now)
+            self.end_task(TaskStatus.TIMEOUT, overrun, now)
+
+    # --- how it is recorded -----------------------------------------------------------------------------------------
+
+    @property
+    def _lead(self) -> timedelta:
+        return timedelta(seconds=self.required_plan.strategy.start_before_fault_sec)
+
+    def _intend_stop(self, cause: StopCause, reason: str, now: datetime) -> None:
+        """Remember that the engine must stop our load, unless that is known already or nothing can run there."""
+        if self.stop_requested_at is None and self.may_be_on_engine:
+            self.stop_requested_at, self.stop_cause, self.stop_reason = now, cause, reason
+            self._note(f"stop requested ({cause}): {reason}", now)
+            self.ask_for_stop()
+
+    def _change_status(self, status: TaskStatus, reason: str, now: datetime) -> None:
+        task = self.started_task
+        if not task.status.may_become(status):
+            raise Conflict(f"task {task.task_id} is {task.status} and cannot become {status}")
+        before, task.status = task.status, status
+        self._record_transition(before, status, reason, now)
+
+    def _record_transition(self, before: TaskStatus | None, after: TaskStatus, reason: str, now: datetime) -> None:
+        task = self.started_task
+        task.updated_at = now
+        self.audit.append(AuditEntry(task.task_id, now, AuditKind.TRANSITION, reason, before, after))
+        change = {"from": before, "to": after, "reason": reason}
+        self.messages.append(self.subject.event(EventName.TASK_STATE_CHANGED, now, **change))
+
+    def _note(self, reason: str, now: datetime) -> None:
+        self.audit.append(AuditEntry(self.started_task.task_id, now, AuditKind.NOTE, reason))
+
+    def _wake_workflow(self) -> None:
+        """Answer a waiting workflow with what to do next. A token is used once."""
+        if self.task_token is None:
+            return
+        token, self.task_token = self.task_token, None
+        self.messages.append(Message(Channel.WORKFLOW, token, step_result(self)))
+
+
+def step_result(run: ExperimentRun) -> dict[str, object]:
+    """What every step of the workflow answers: the next step, and whether the load was lost on the way."""
+    return {"next": run.next_step(), "loadFailed": run.load_failure is not None, "reason": run.load_failure or ""}

@@ -1,0 +1,174 @@
+"""What the services need from the outside, besides the engine (``load_engine``) and time (``clock``)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from tandem.domain.definition import LoadTestDefinition
+from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+from tandem.domain.identity import Owner
+from tandem.domain.messages import Message
+from tandem.domain.paging import Page, PageRequest
+from tandem.domain.strategy import LoadTestStrategy
+from tandem.domain.task import TaskStatus
+from tandem.domain.upload import Upload
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """How a caller names a task: by either id. ``task_id`` may also be an experiment task's id (http-api.md)."""
+
+    task_id: str | None = None
+    experiment_task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks of an owner; None does not filter."""
+
+    strategy_id: str | None = None
+    experiment_task_id: str | None = None
+    status: TaskStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """An outbox row that was not delivered yet."""
+
+    message_id: str
+    message: Message
+    attempts: int
+
+
+class Runs(Protocol):
+    """Experiment runs with their tasks. ``lock`` methods hold the rows until the transaction ends."""
+
+    def add(self, run: ExperimentRun) -> None: ...
+
+    def lock(self, experiment_task_id: str) -> ExperimentRun | None: ...
+
+    def lock_by_task_ids(self, task_ids: Sequence[str]) -> list[ExperimentRun]: ...
+
+    def get(self, experiment_task_id: str) -> ExperimentRun | None: ...
+
+    def find(self, owner: Owner, key: TaskKey) -> ExperimentRun | None: ...
+
+    def page(self, owner: Owner, wanted: TaskFilter, page: PageRequest) -> Page[ExperimentRun]: ...
+
+    def unsettled(self, limit: int) -> list[ExperimentRun]: ...
+
+    def save(self, runs: Sequence[ExperimentRun]) -> None:
+        """Write rows, audit entries and messages of runs that were locked in this transaction, as a compare-and-set."""
+        ...
+
+
+class Definitions(Protocol):
+    def add(self, definition: LoadTestDefinition) -> None: ...
+
+    def get(self, owner: Owner, definition_id: str) -> LoadTestDefinition | None: ...
+
+    def lock(self, owner: Owner, definition_id: str) -> LoadTestDefinition | None: ...
+
+
+class Strategies(Protocol):
+    def add(self, strategy: LoadTestStrategy) -> None: ...
+
+    def live_for_experiment(self, owner: Owner, experiment_id: str) -> LoadTestStrategy | None: ...
+
+
+class Uploads(Protocol):
+    def add(self, upload: Upload) -> None: ...
+
+    def get(self, owner: Owner, upload_path: str) -> Upload | None: ...
+
+
+class Audit(Protocol):
+    def of_task(self, task_id: str) -> list[AuditEntry]: ...
+
+
+class Outbox(Protocol):
+    def claim(self, limit: int, now: datetime, until: datetime) -> list[StoredMessage]:
+        """Take due messages for delivery; they are due again at ``until`` unless they are removed before."""
+        ...
+
+    def remove(self, message_ids: Sequence[str]) -> None: ...
+
+
+class Leases(Protocol):
+    def acquire(self, name: str, holder: str, now: datetime, until: datetime) -> bool: ...
+
+    def release(self, name: str, holder: str) -> None: ...
+
+
+class UnitOfWork(Protocol):
+    """The repositories of one open transaction."""
+
+    @property
+    def runs(self) -> Runs: ...
+
+    @property
+    def definitions(self) -> Definitions: ...
+
+    @property
+    def strategies(self) -> Strategies: ...
+
+    @property
+    def uploads(self) -> Uploads: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def leases(self) -> Leases: ...
+
+
+class Database(Protocol):
+    """Transactions. ``work`` may be called again after a deadlock, a lost connection or a lost race for a unique key,
+    so it does nothing but talk to its unit of work. No engine and no AWS call belongs inside.
+
+    Both raise DatabaseUnavailable when the server cannot be reached or cannot write now.
+    """
+
+    def write(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run ``work`` in a transaction and commit it; an error from ``work`` rolls back."""
+        ...
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run ``work`` in a transaction that only reads."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Uploaded files by key. Raises StorageUnavailable when the store cannot be reached."""
+
+    def put(self, key: str, content: bytes, content_type: str) -> None: ...
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The object in pieces. Raises UploadMissing when there is none."""
+        ...
+
+
+class MessageSender(Protocol):
+    """Delivers what the outbox holds."""
+
+    def send(self, messages: Sequence[StoredMessage]) -> list[str]:
+        """Send what can be sent and return the ids of those that arrived, or that nobody can receive any more."""
+        ...
+
+
+class Workflows(Protocol):
+    """The workflow engine. Raises WorkflowUnavailable when it cannot be asked."""
+
+    def start(self, name: str, payload: Mapping[str, object]) -> None:
+        """Start an execution; one that exists under this name already is fine."""
+        ...
+
+    def running(self, names: Iterable[str]) -> set[str]:
+        """Which of these executions are running now."""
+        ...

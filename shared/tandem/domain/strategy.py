@@ -1,0 +1,62 @@
+"""A load-test strategy: how a load goes with an experiment."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tandem.domain.errors import FieldFault
+from tandem.domain.identity import Owner
+
+MAX_DURATION_SEC = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """When a load counts as real: samples arrive and the bounds hold, within ``timeout_sec`` of the engine's start.
+
+    ``min_throughput`` is in requests/s, ``max_error_rate`` in 0..1; without bounds any sample is proof.
+    """
+
+    timeout_sec: int = 60
+    min_throughput: float | None = None
+    max_error_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """What the experiment may cost users, judged on the fault and recovery phases (rates 0..1, times as named)."""
+
+    max_p95_ms: float | None = None
+    max_error_rate: float | None = None
+    max_recovery_sec: float | None = None
+    min_throughput_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTestStrategy:
+    """The load starts ``start_before_fault_sec`` before the fault and lasts ``traffic_duration_sec`` (seconds)."""
+
+    strategy_id: str
+    owner: Owner
+    definition_id: str
+    experiment_id: str
+    created_at: datetime
+    updated_at: datetime
+    enable: bool = True
+    start_before_fault_sec: int = 0
+    traffic_duration_sec: int = 60
+    abort_on_load_failure: bool = False
+    stop_on_completion: bool = False
+    gate: Gate = field(default_factory=Gate)
+    slo: Slo | None = None
+
+
+def duration_faults(start_before_fault_sec: int, traffic_duration_sec: int) -> list[FieldFault]:
+    """The rule between the two durations: a load that ends before the fault proves nothing."""
+    if traffic_duration_sec > start_before_fault_sec:
+        return []
+    return [
+        FieldFault(
+            "trafficDurationSec",
+            f"must be longer than startBeforeFaultSec ({start_before_fault_sec}), or the load ends before the fault",
+        )
+    ]
