@@ -63,6 +63,7 @@ class StopReason(StrEnum):
     STOP_ON_COMPLETION = "STOP_ON_COMPLETION"
     GATE_NOT_PASSED = "GATE_NOT_PASSED"
     DEADLINE = "DEADLINE"
+    LOAD_LOST = "LOAD_LOST"
     WORKFLOW_FAILED = "WORKFLOW_FAILED"
 
 
@@ -72,6 +73,7 @@ _STATUS_AFTER_STOP = {
     StopReason.STOP_ON_COMPLETION: TaskStatus.STOPPED,
     StopReason.GATE_NOT_PASSED: TaskStatus.FAILED,
     StopReason.DEADLINE: TaskStatus.TIMEOUT,
+    StopReason.LOAD_LOST: TaskStatus.FAILED,
     StopReason.WORKFLOW_FAILED: TaskStatus.FAILED,
 }
 
@@ -81,10 +83,11 @@ _WORDS_FOR_STOP = {
     StopReason.STOP_ON_COMPLETION: "stopped on the experiment's completion",
     StopReason.GATE_NOT_PASSED: "stopped because the load was not proven",
     StopReason.DEADLINE: "stopped at its deadline",
+    StopReason.LOAD_LOST: "stopped because the load was out of sight",
     StopReason.WORKFLOW_FAILED: "stopped because its workflow failed",
 }
 
-_STOPS_THAT_ARE_LOAD_FAILURES = frozenset({StopReason.GATE_NOT_PASSED})
+_STOPS_THAT_ARE_LOAD_FAILURES = frozenset({StopReason.GATE_NOT_PASSED, StopReason.LOAD_LOST})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,19 @@ outgoing messages on the run; the repository writes row, audit and outbox in one
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from tandem.domain.definition import LoadTestDefinition
+from tandem.domain.engine_state import Ended, Running, StopOrder, StopReason, TaskFacts, judge
 from tandem.domain.errors import Conflict
 from tandem.domain.identity import Owner
-from tandem.domain.load_engine import EngineRun
+from tandem.domain.load_engine import EngineRun, StatusAnswer
 from tandem.domain.messages import Channel, EventName, Message, Subject
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import LoadTestTask, TaskStatus
-from tandem.domain.timestamps import iso_utc
+from tandem.domain.timestamps import iso_utc, iso_zulu
 
 
 class Outcome(StrEnum):
@@ -24,19 +26,6 @@ class Outcome(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     STOPPED = "STOPPED"
-
-
-class StopCause(StrEnum):
-    """Why we want the engine to stop a load."""
-
-    USER = "USER"
-    EXPERIMENT_ENDED = "EXPERIMENT_ENDED"
-    STOP_ON_COMPLETION = "STOP_ON_COMPLETION"
-    GATE = "GATE"
-    NOT_VERIFIED = "NOT_VERIFIED"
-    START_NOT_CONFIRMED = "START_NOT_CONFIRMED"
-    DEADLINE = "DEADLINE"
-    CLEAN_UP = "CLEAN_UP"
 
 
 class NextStep(StrEnum):
@@ -86,6 +75,47 @@ class NotThisRunsOwner(Conflict):
     code = "EXPERIMENT_TASK_OF_ANOTHER_OWNER"
 
 
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What every step of the workflow answers, and what wakes it: where to go next, and the moments to wait for.
+
+    ``load_failed``: the load was lost on the way. ``wait_seconds``: how long the end may be waited for.
+    """
+
+    next: NextStep
+    load_failed: bool = False
+    reason: str = ""
+    start_at: datetime | None = None
+    window_due_at: datetime | None = None
+    wait_seconds: int = 1
+
+    @classmethod
+    def of(cls, run: "ExperimentRun", wait_seconds: int = 1) -> Self:
+        """The result for a run as it is now."""
+        return cls(
+            next=run.next_step(),
+            load_failed=run.load_failure is not None,
+            reason=run.load_failure or "",
+            start_at=run.start_due_at or run.created_at,
+            window_due_at=run.window_due_at or run.created_at,
+            wait_seconds=wait_seconds,
+        )
+
+    def document(self) -> dict[str, object]:
+        """As the state machine reads it. A moment that does not matter is one that has passed."""
+        return {
+            "next": self.next,
+            "loadFailed": self.load_failed,
+            "reason": self.reason,
+            "startAt": iso_zulu(self.start_at or _LONG_AGO),
+            "windowDueAt": iso_zulu(self.window_due_at or _LONG_AGO),
+            "waitSeconds": self.wait_seconds,
+        }
+
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 @dataclass(slots=True)
 class ExperimentRun:
     """An experiment task. Without ``task`` it only remembers that the experiment ended before it was seen to start."""
@@ -115,7 +145,7 @@ class ExperimentRun:
     task_token: str | None = None
 
     stop_requested_at: datetime | None = None
-    stop_cause: StopCause | None = None
+    stop_cause: StopReason | None = None
     stop_reason: str | None = None
     stop_claimed_at: datetime | None = None
     stop_confirmed_at: datetime | None = None
@@ -187,7 +217,7 @@ class ExperimentRun:
     @property
     def aborts_on_load_failure(self) -> bool:
         """Whether the strategy says abort, and it was not the user who stopped the load."""
-        return self.plan is not None and self.plan.strategy.abort_on_load_failure and self.stop_cause != StopCause.USER
+        return self.plan is not None and self.plan.strategy.abort_on_load_failure and self.stop_cause != StopReason.USER
 
     def next_step(self) -> NextStep:
         """What the workflow does now. Pure: asking twice gives the same answer."""
@@ -227,6 +257,9 @@ class ExperimentRun:
     def attempt_start(self, now: datetime) -> None:
         """Remember, before the engine is asked, that a start may be under way from now on."""
         self.start_attempted_at = now
+
+    def try_start(self, now: datetime) -> None:
+        """The time limit for starting counts from the first try, and so does the lead time until there are samples."""
         if self.start_first_tried_at is None:
             self.start_first_tried_at = now
         if self.window_due_at is None:
@@ -311,12 +344,12 @@ class ExperimentRun:
         self._note(story, now)
         if not self.task.status.ended:
             if outcome != Outcome.SUCCEEDED or not self.may_be_on_engine:
-                self.request_stop(StopCause.EXPERIMENT_ENDED, story, now)
+                self.request_stop(StopReason.EXPERIMENT_ENDED, story, now)
             elif self.required_plan.strategy.stop_on_completion:
-                self.request_stop(StopCause.STOP_ON_COMPLETION, story, now)
+                self.request_stop(StopReason.STOP_ON_COMPLETION, story, now)
         self._wake_workflow()
 
-    def request_stop(self, cause: StopCause, reason: str, now: datetime) -> None:
+    def request_stop(self, cause: StopReason, reason: str, now: datetime) -> None:
         """Accept a stop durably. A task that never reached the engine is STOPPED at once: nobody has to confirm it."""
         task = self.started_task
         if task.status.ended or self.stop_requested_at is not None:
@@ -338,12 +371,49 @@ class ExperimentRun:
         if self.stop_pending:
             self.stop_confirmed_at = now
 
-    def end_task(self, status: TaskStatus, reason: str, now: datetime, *, load_failure: bool = False) -> bool:
+    def learn(self, answer: StatusAnswer, now: datetime, *, is_sweep: bool) -> None:
+        """Take what the engine said about our run (``engine_state``); silence changes nothing."""
+        task = self.started_task
+        stop = None
+        if self.stop_requested_at is not None and self.stop_cause is not None:
+            stop = StopOrder(self.stop_requested_at, self.stop_cause, self.stop_reason)
+        facts = TaskFacts(
+            now=now,
+            load_started_at=self.load_accepted_at or task.start_time,
+            planned_seconds=self.required_plan.strategy.traffic_duration_sec,
+            stop=stop,
+            missing_sweeps=self.missing_sweeps,
+            is_sweep=is_sweep,
+            task_id=task.task_id,
+        )
+        match judge(answer, facts):
+            case Running():
+                self.missing_sweeps = 0
+            case Ended() as end:
+                if not task.status.ended and end.load_may_go_on:
+                    self._intend_stop(StopReason.LOAD_LOST, end.reason, now)
+                self.end_task(
+                    end.status, end.reason, now, ended_at=end.ended_at, load_failure=end.counts_as_load_failure
+                )
+                if not end.load_may_go_on:
+                    self.confirm_stop(now)
+            case verdict:
+                self.missing_sweeps = verdict.missing_sweeps
+
+    def end_task(
+        self,
+        status: TaskStatus,
+        reason: str,
+        now: datetime,
+        *,
+        ended_at: datetime | None = None,
+        load_failure: bool = False,
+    ) -> bool:
         """End the task; False when it had ended already. Before the window any end is a lost load."""
         task = self.started_task
         if task.status.ended:
             return False
-        task.end_time = now
+        task.end_time = ended_at or now
         if status in {TaskStatus.FAILED, TaskStatus.TIMEOUT} or load_failure:
             task.error_message = reason
         self._change_status(status, reason, now)
@@ -354,7 +424,7 @@ class ExperimentRun:
         self._wake_workflow()
         return True
 
-    def fail_load(self, cause: StopCause, reason: str, now: datetime) -> None:
+    def fail_load(self, cause: StopReason, reason: str, now: datetime) -> None:
         """The load is no use: the task FAILED now, and whatever may still run of it is to be stopped."""
         if not self.started_task.status.ended:
             self._intend_stop(cause, reason, now)
@@ -364,7 +434,7 @@ class ExperimentRun:
         """The load outlived ``start + trafficDurationSec + grace``: TIMEOUT now, and stopped on the engine."""
         if not self.started_task.status.ended:
             overrun = f"still running at its deadline {iso_utc(self.deadline or now)}"
-            self._intend_stop(StopCause.DEADLINE, overrun, now)
+            self._intend_stop(StopReason.DEADLINE, overrun, now)
             self.end_task(TaskStatus.TIMEOUT, overrun, now)
 
     # --- how it is recorded -----------------------------------------------------------------------------------------
@@ -373,7 +443,7 @@ class ExperimentRun:
     def _lead(self) -> timedelta:
         return timedelta(seconds=self.required_plan.strategy.start_before_fault_sec)
 
-    def _intend_stop(self, cause: StopCause, reason: str, now: datetime) -> None:
+    def _intend_stop(self, cause: StopReason, reason: str, now: datetime) -> None:
         """Remember that the engine must stop our load, unless that is known already or nothing can run there."""
         if self.stop_requested_at is None and self.may_be_on_engine:
             self.stop_requested_at, self.stop_cause, self.stop_reason = now, cause, reason
@@ -402,9 +472,4 @@ class ExperimentRun:
         if self.task_token is None:
             return
         token, self.task_token = self.task_token, None
-        self.messages.append(Message(Channel.WORKFLOW, token, step_result(self)))
-
-
-def step_result(run: ExperimentRun) -> dict[str, object]:
-    """What every step of the workflow answers: the next step, and whether the load was lost on the way."""
-    return {"next": run.next_step(), "loadFailed": run.load_failure is not None, "reason": run.load_failure or ""}
+        self.messages.append(Message(Channel.WORKFLOW, token, StepResult.of(self).document()))

@@ -9,7 +9,8 @@ from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.documents import RUN_PLAN
 from tandem.adapters.database.outbox import SqlOutbox
-from tandem.domain.experiment_run import ExperimentRun, Outcome, StopCause
+from tandem.domain.engine_state import StopReason
+from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.identity import Owner
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.ports import TaskFilter, TaskKey
@@ -241,7 +242,7 @@ def _run(row: Row[Any]) -> ExperimentRun:
     values = row._mapping
     plain = {name: values[f"run_{name}"] for name in _PLAIN_FIELDS}
     plain["outcome"] = None if plain["outcome"] is None else Outcome(plain["outcome"])
-    plain["stop_cause"] = None if plain["stop_cause"] is None else StopCause(plain["stop_cause"])
+    plain["stop_cause"] = None if plain["stop_cause"] is None else StopReason(plain["stop_cause"])
     return ExperimentRun(
         experiment_task_id=row.run_experiment_task_id,
         created_at=row.run_gmt_create,
