@@ -7,6 +7,7 @@
      ├── Unauthenticated           no identity came from the authorizer
      ├── InvalidValue              one or more fields are wrong; ``details`` names each
      │    └── InvalidTestPlan      the file is no JMeter test plan that we accept
+     ├── UnreadableResults         a result file is no JTL in CSV, or lacks a column that is needed
      ├── NotFound                  unknown, or somebody else's: the two answer alike
      ├── Conflict                  the state of things does not allow it
      ├── TooLarge                  over a documented limit
@@ -58,6 +59,10 @@ class InvalidValue(AppError):
 
 class InvalidTestPlan(InvalidValue):
     code = "INVALID_TEST_PLAN"
+
+
+class UnreadableResults(AppError):
+    code = "UNREADABLE_RESULTS"
 
 
 class NotFound(AppError):

@@ -1,0 +1,1 @@
+"""JMeter's result file (JTL) in CSV: the reader of its bytes."""

@@ -1,0 +1,84 @@
+"""Which column of a JTL holds what, as its first line says.
+
+JMeter writes a header unless it appends to a file or ``jmeter.save.saveservice.print_field_names`` is off, and any
+subset of columns as ``jmeter.save.saveservice.*`` asks (JMeter component reference, "Sample Result Save Configuration";
+https://jmeter.apache.org/usermanual/listeners.html#csvlogformat names the default columns and the delimiter).
+"""
+
+import csv
+from dataclasses import dataclass
+
+from tandem.domain.errors import UnreadableResults
+
+DEFAULT_COLUMNS = (
+    "timeStamp", "elapsed", "label", "responseCode", "responseMessage", "threadName", "dataType", "success",
+    "failureMessage", "bytes", "sentBytes", "grpThreads", "allThreads", "URL", "Latency", "IdleTime", "Connect",
+)  # fmt: skip
+
+_NEEDED = ("timeStamp", "elapsed")
+_DELIMITERS = (",", ";", "\t", "|")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The delimiter, the number of columns and the index of each one that the analysis uses (None: not there)."""
+
+    delimiter: str
+    width: int
+    time_stamp: int
+    elapsed: int
+    label: int | None
+    code: int | None
+    message: int | None
+    failure_message: int | None
+    success: int | None
+    received: int | None
+    sent: int | None
+    threads: int | None
+
+
+def refuse_markup(start: bytes) -> None:
+    """Raise UnreadableResults when a file begins like XML (JMeter's other format) or a web page."""
+    if start.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"<"):
+        raise UnreadableResults(
+            "The result file is XML or HTML. Only JTL in CSV can be read: "
+            "set jmeter.save.saveservice.output_format=csv."
+        )
+
+
+def layout_of(first_line: bytes) -> tuple[Layout, int]:
+    """The layout that a file's first line (with its line end) tells, and how many of its bytes are no data.
+
+    Raises UnreadableResults for a header without a needed column.
+    """
+    mark = len(_BYTE_ORDER_MARK) if first_line.startswith(_BYTE_ORDER_MARK) else 0
+    text = first_line[mark:].decode("latin-1").rstrip("\r\n")
+    for delimiter in _DELIMITERS:
+        names = next(csv.reader([text], delimiter=delimiter), [])
+        if len(set(names) & set(DEFAULT_COLUMNS)) > 1 or names in (["timeStamp"], ["elapsed"]):
+            missing = [name for name in _NEEDED if name not in names]
+            if missing:
+                raise UnreadableResults(f"The result file has no column {' and '.join(missing)}.")
+            return _layout(delimiter, names), len(first_line)
+    return _layout(",", list(DEFAULT_COLUMNS)), mark
+
+
+def _layout(delimiter: str, names: list[str]) -> Layout:
+    def index(name: str) -> int | None:
+        return names.index(name) if name in names else None
+
+    return Layout(
+        delimiter=delimiter,
+        width=len(names),
+        time_stamp=names.index("timeStamp"),
+        elapsed=names.index("elapsed"),
+        label=index("label"),
+        code=index("responseCode"),
+        message=index("responseMessage"),
+        failure_message=index("failureMessage"),
+        success=index("success"),
+        received=index("bytes"),
+        sent=index("sentBytes"),
+        threads=index("allThreads"),
+    )

@@ -1,0 +1,133 @@
+"""Rows of a JTL by Python's csv module: the way of reading that defines what is right."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tandem.adapters.jtl.layout import Layout
+from tandem.adapters.jtl.values import (
+    MAX_BYTES_DIGITS,
+    MAX_ELAPSED_DIGITS,
+    MAX_STAMP_DIGITS,
+    MAX_THREADS_DIGITS,
+    TRANSACTION_MESSAGE,
+    decoded,
+    error_kind,
+    whole_number,
+)
+from tandem.domain.samples import ErrorKind, LabelKey
+
+
+class Row(NamedTuple):
+    """One sample: start in epoch ms, latency in ms. What the file has no column for is None.
+
+    ``error`` is None for a sample that succeeded; ``failed`` is None when the file does not say.
+    """
+
+    start: int
+    elapsed: int
+    label: LabelKey | None
+    transaction: bool
+    failed: bool | None
+    error: ErrorKind | None
+    received: int | None
+    sent: int | None
+    threads: int | None
+
+
+class RowBlock(NamedTuple):
+    """The rows of a piece of a file, the records skipped in it, and how many of its bytes were whole records."""
+
+    rows: list[Row]
+    skipped: int
+    consumed: int
+
+
+class _Lines:
+    """The lines of a text, remembering whether more were asked for than there are."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = iter(lines)
+        self.exhausted = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            return next(self._lines)
+        except StopIteration:
+            self.exhausted = True
+            raise
+
+
+def parse_rows(data: bytes, layout: Layout) -> RowBlock:
+    """The rows in a piece of a file that begins at the start of a record.
+
+    A record at the end that is not whole is left to the next piece. One that cannot be used (wrong number of fields, a
+    field that does not hold what it must, a quote that is not closed within the csv module's limit of 128 KiB) is
+    skipped; reading goes on with the next line.
+    """
+    # Latin-1 maps each byte to one character, so invalid UTF-8 cannot move a field's border.
+    lines = list(io.StringIO(data[: data.rfind(b"\n") + 1].decode("latin-1"), newline="\n"))
+    source = _Lines(lines)
+    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
+    rows: list[Row] = []
+    skipped = 0
+    whole_lines = 0
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            if source.exhausted:
+                break
+            skipped += 1
+        else:
+            row = _row(fields, layout)
+            if row is not None:
+                rows.append(row)
+            elif fields:
+                skipped += 1
+        whole_lines = reader.line_num
+    return RowBlock(rows, skipped, sum(map(len, lines[:whole_lines])))
+
+
+def _row(fields: list[str], layout: Layout) -> Row | None:
+    if len(fields) != layout.width:
+        return None
+    start = whole_number(fields[layout.time_stamp], MAX_STAMP_DIGITS)
+    elapsed = whole_number(fields[layout.elapsed], MAX_ELAPSED_DIGITS)
+    received = sent = threads = failed = None
+    if start is None or elapsed is None:
+        return None
+    if layout.received is not None and (received := whole_number(fields[layout.received], MAX_BYTES_DIGITS)) is None:
+        return None
+    if layout.sent is not None and (sent := whole_number(fields[layout.sent], MAX_BYTES_DIGITS)) is None:
+        return None
+    if layout.threads is not None and (threads := whole_number(fields[layout.threads], MAX_THREADS_DIGITS)) is None:
+        return None
+    if layout.success is not None:
+        outcome = fields[layout.success].lower()
+        if outcome not in ("true", "false"):
+            return None
+        failed = outcome == "false"
+
+    def text(column: int | None) -> str:
+        return "" if column is None else fields[column]
+
+    message = text(layout.message)
+    transaction = message.startswith(TRANSACTION_MESSAGE)
+    return Row(
+        start=start,
+        elapsed=elapsed,
+        label=None if layout.label is None else LabelKey(decoded(fields[layout.label]), transaction),
+        transaction=transaction,
+        failed=failed,
+        error=error_kind(text(layout.code), message, text(layout.failure_message)) if failed else None,
+        received=received,
+        sent=sent,
+        threads=threads,
+    )

@@ -1,0 +1,100 @@
+"""An analysis as the JSON that GetLoadTestResults and GetLoadTestTimeseries answer."""
+
+from typing import TypeAlias
+
+from tandem.domain.analysis import Analysis, TopErrors
+from tandem.domain.phases import Phase, PhaseBounds
+from tandem.domain.samples import moment
+from tandem.domain.summary import Summary
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def summary_document(summary: Summary) -> dict[str, Json]:
+    """A group's figures; times are ISO 8601 with ``+00:00`` and ms."""
+    figures = summary.latency
+    return {
+        "samples": summary.samples,
+        "errors": summary.errors,
+        "errorRate": summary.error_rate,
+        "requestsPerSec": summary.requests_per_sec,
+        "latency": {
+            "mean": figures.mean,
+            "min": figures.min,
+            "max": figures.max,
+            "p50": figures.p50,
+            "p90": figures.p90,
+            "p95": figures.p95,
+            "p99": figures.p99,
+        },
+        "receivedBytes": summary.received_bytes,
+        "sentBytes": summary.sent_bytes,
+        "start": None if summary.start is None else summary.start.isoformat(timespec="milliseconds"),
+        "end": None if summary.end is None else summary.end.isoformat(timespec="milliseconds"),
+        "skippedLines": summary.skipped_lines,
+    }
+
+
+def phase_document(phase: Phase) -> dict[str, Json]:
+    """A phase and its figures; ``change`` is left out where there is none."""
+    document: dict[str, Json] = {"name": phase.bounds.name.value, **summary_document(phase.summary)}
+    if phase.change is not None:
+        document["change"] = {
+            "p95": phase.change.p95,
+            "errorRate": phase.change.error_rate,
+            "requestsPerSec": phase.change.requests_per_sec,
+        }
+    return document
+
+
+def results_document(analysis: Analysis) -> dict[str, Json]:
+    """``summary``, ``labels``, ``otherLabels``, ``phases`` and ``topErrors`` of GetLoadTestResults."""
+    return {
+        "summary": summary_document(analysis.summary),
+        "labels": [
+            {"label": key.label, "transaction": key.transaction, **summary_document(summary)}
+            for key, summary in analysis.labels
+        ],
+        "otherLabels": analysis.counted.other_labels,
+        "phases": [phase_document(phase) for phase in analysis.phases],
+        "topErrors": _top_errors_document(analysis.top_errors),
+    }
+
+
+def timeseries_document(analysis: Analysis) -> dict[str, Json]:
+    """The result of GetLoadTestTimeseries."""
+    series = analysis.series
+    named = {
+        "avgLatency": series.avg_latency,
+        "minLatency": series.min_latency,
+        "maxLatency": series.max_latency,
+        "p90": series.p90,
+        "p95": series.p95,
+        "p99": series.p99,
+        "successRate": series.success_rate,
+        "throughputReceived": series.throughput_received,
+        "throughputSent": series.throughput_sent,
+        "throughput": series.throughput,
+        "activeThreads": series.active_threads,
+    }
+    return {
+        "bucketSizeMs": series.bucket_ms,
+        **{name: [[stamp, value] for stamp, value in points] for name, points in named.items()},
+        "phases": [_bounds_document(phase.bounds) for phase in analysis.phases],
+    }
+
+
+def _bounds_document(bounds: PhaseBounds) -> dict[str, Json]:
+    return {
+        "name": bounds.name.value,
+        "start": moment(bounds.start).isoformat(timespec="milliseconds"),
+        "end": moment(bounds.end).isoformat(timespec="milliseconds"),
+    }
+
+
+def _top_errors_document(errors: TopErrors) -> dict[str, Json]:
+    return {
+        "kinds": [{"code": item.kind.code, "message": item.kind.message, "count": item.count} for item in errors.kinds],
+        "others": errors.others,
+        "allKindsSeen": errors.all_kinds_seen,
+    }

@@ -1,0 +1,147 @@
+"""Samples of a load test, counted: the form in which every rule of the analysis sees them.
+
+A group (all samples, a label, a phase, a bucket of time) is kept as its distinct latencies and how often each
+occurred. So percentiles are exact, and memory depends on the number of distinct latencies, not on that of samples.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from tandem.domain.errors import FieldFault, InvalidValue
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+MAX_DISTINCT_ERRORS = 1000
+"""Distinct pairs of code and message that are kept; errors of further pairs are counted together."""
+
+MAX_ERROR_TEXT = 300
+"""Characters kept of an error's code and of its message."""
+
+MAX_LABELS = 2000
+"""Distinct labels that are told apart, the first in the file; a plan that puts ids into labels has no end of them."""
+
+
+class PhaseName(StrEnum):
+    WARMUP = "WARMUP"
+    BASELINE = "BASELINE"
+    FAULT = "FAULT"
+    RECOVERY = "RECOVERY"
+
+
+class ErrorKind(NamedTuple):
+    """What one kind of failed sample answered."""
+
+    code: str
+    message: str
+
+
+class LabelKey(NamedTuple):
+    """A label; the rows of a Transaction Controller are kept apart from samplers of the same name."""
+
+    label: str
+    transaction: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The counted samples of one group.
+
+    ``elapsed`` are the distinct latencies in ms, ascending, ``counts`` how often each occurred, and ``elapsed_total``
+    the sum over all samples. Times are epoch ms.
+    ``errors``, ``received_bytes``, ``sent_bytes`` and ``max_threads`` are None where the file has no such column.
+    """
+
+    samples: int
+    errors: int | None
+    received_bytes: int | None
+    sent_bytes: int | None
+    first_start: int | None
+    last_end: int | None
+    max_threads: int | None
+    elapsed_total: int
+    elapsed: Sequence[int]
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisPlan:
+    """What is known about a run before its samples are read.
+
+    ``fault_start`` and ``fault_end`` bound the fault window (aware datetimes; None when unknown or still open),
+    ``ramp_up_sec`` is the definition's ramp-up, ``bucket_ms`` the wished width of a bucket (None: chosen).
+    Raises InvalidValue.
+    """
+
+    fault_start: datetime | None = None
+    fault_end: datetime | None = None
+    ramp_up_sec: int = 0
+    bucket_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        faults = []
+        for field, value in (("faultStart", self.fault_start), ("faultEnd", self.fault_end)):
+            if value is not None and value.utcoffset() is None:
+                faults.append(FieldFault(field, "must be a time with an offset"))
+        if not faults and self.fault_end is not None:
+            if self.fault_start is None:
+                faults.append(FieldFault("faultEnd", "must not be given without faultStart"))
+            elif self.fault_end < self.fault_start:
+                faults.append(FieldFault("faultEnd", "must not be before faultStart"))
+        if self.ramp_up_sec < 0:
+            faults.append(FieldFault("rampUp", "must be 0 or more seconds"))
+        if self.bucket_ms is not None and self.bucket_ms < 1:
+            faults.append(FieldFault("bucketMs", "must be 1 or more milliseconds"))
+        if faults:
+            raise InvalidValue("The analysis cannot be made as asked.", faults)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedSamples:
+    """A whole run, counted.
+
+    Transaction Controller rows are in ``labels`` only. ``other_labels`` counts the samples whose label came after
+    MAX_LABELS others. ``phases`` and ``buckets`` hold those that have samples; ``buckets`` is keyed by
+    ``end // bucket_ms``. ``other_errors`` counts the errors whose kind came after MAX_DISTINCT_ERRORS others; it is 0 when all kinds were kept.
+    ``skipped`` counts the records that could not be used.
+    """
+
+    overall: Group
+    labels: Mapping[LabelKey, Group]
+    other_labels: int
+    phases: Mapping[PhaseName, Group]
+    bucket_ms: int
+    buckets: Mapping[int, Group]
+    errors: Mapping[ErrorKind, int]
+    other_errors: int
+    skipped: int
+
+
+class SampleReader(Protocol):
+    """Reads a result file, given in chunks of any size, and counts its samples as the plan asks.
+
+    Raises UnreadableResults when the file is of a kind that cannot be read at all.
+    """
+
+    def __call__(self, chunks: Iterable[bytes], plan: AnalysisPlan) -> CountedSamples: ...
+
+
+def no_samples(like: Group) -> Group:
+    """An empty group that knows the same columns as another."""
+
+    def zero(value: int | None) -> int | None:
+        return None if value is None else 0
+
+    return Group(0, zero(like.errors), zero(like.received_bytes), zero(like.sent_bytes), None, None, None, 0, (), ())
+
+
+def epoch_ms(moment: datetime) -> int:
+    """The first whole epoch ms that is not before an aware moment: samples are stamped in whole ms."""
+    return -(-((moment - EPOCH) // timedelta(microseconds=1)) // 1000)
+
+
+def moment(ms: int) -> datetime:
+    """Epoch ms as a UTC datetime."""
+    return EPOCH + timedelta(milliseconds=ms)
