@@ -1,0 +1,1 @@
+"""The load engine over HTTP: its client, its wire shapes, and what its failures mean."""

@@ -1,0 +1,206 @@
+"""``LoadEngine`` over HTTP: the client of a deployed engine, with every trap of its API in mind."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from tandem.adapters.engine.answer import Answer, data_of, error_of, says_state_forbids, says_unknown
+from tandem.adapters.engine.multipart import FilePart
+from tandem.adapters.engine.result_path import result_file_target
+from tandem.adapters.engine.settings import EngineSettings
+from tandem.adapters.engine.transport import LARGE_ANSWER_BYTES, Transport
+from tandem.adapters.engine.wire import (
+    MetricsWire,
+    ResultsWire,
+    RunWire,
+    UploadWire,
+    read,
+    read_events,
+    read_runs,
+    relative_to_data_root,
+    start_body,
+)
+from tandem.domain.errors import EngineAnsweredWrongly, EngineError
+from tandem.domain.load_engine import (
+    EngineEvent,
+    EngineResults,
+    EngineRun,
+    LiveMetrics,
+    StartLoad,
+    StatusAnswer,
+    StopAnswer,
+)
+
+LIST_PAYS_FROM = 8
+"""From how many ids on the list of all runs is asked for first: it costs about as much as five single states."""
+
+_JSON = {"Content-Type": "application/json"}
+
+
+class HttpLoadEngine:
+    """A ``LoadEngine``. Safe for several threads; makes no connection before the first call."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._transport = Transport(settings)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._transport.close()
+
+    def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
+        """Stream a test plan to the engine; answers the path relative to the engine's data root, as a start takes it."""
+        stored = self._upload("/api/files/upload/testplan", "uploading a test plan", file_name, content)
+        return relative_to_data_root(stored)
+
+    def upload_data_file(self, file_name: str, content: Iterable[bytes]) -> str:
+        """Stream a data file to the engine; answers its absolute path there, as a plan refers to it."""
+        return self._upload("/api/files/upload/data", "uploading a data file", file_name, content)
+
+    def start(self, request: StartLoad) -> EngineRun:
+        """Start a load, once; after any error but ``EngineRefused`` and ``EngineUnavailable`` it may run."""
+        doing = "starting a load"
+        answer = self._transport.write(
+            "/api/loadtest/start",
+            doing,
+            body=start_body(request),
+            headers=_JSON,
+            call_seconds=self._settings.start_call_seconds,
+        )
+        return read(RunWire, data_of(answer, doing), doing).to_run(self._settings.zone)
+
+    def stop(self, execution_id: str) -> StopAnswer:
+        """Stop a run, waiting up to ``stop_call_seconds``; safe to repeat after any error."""
+        doing = "stopping a load"
+        answer = self._transport.write(
+            f"/api/loadtest/stop/{_segment(execution_id)}", doing, call_seconds=self._settings.stop_call_seconds
+        )
+        if says_unknown(answer) or says_state_forbids(answer):
+            return StopAnswer.ALREADY_ENDED_OR_UNKNOWN
+        if answer.status in {400, 404}:
+            raise EngineAnsweredWrongly(f"the answer {answer.status} to {doing} does not come from the engine")
+        if data_of(answer, doing) is False:
+            raise EngineAnsweredWrongly(f"the engine's answer to {doing} is false")
+        return StopAnswer.STOPPED
+
+    def status(self, execution_id: str) -> EngineRun | None:
+        """The run, or ``None`` when the engine itself says 404."""
+        path = f"/api/loadtest/status/{_segment(execution_id)}"
+        answer = self._transport.read(path, _STATUS, call_seconds=self._settings.status_call_seconds)
+        return self._run_of(answer, execution_id)
+
+    def list_runs(self) -> Sequence[EngineRun]:
+        """The engine's runs, newest first, at most 500."""
+        return self._list_runs(self._settings.read_call_seconds)
+
+    def statuses(self, execution_ids: Sequence[str], budget_seconds: float) -> Mapping[str, StatusAnswer]:
+        """The state of many runs within ``budget_seconds``: one list, then what it did not hold, side by side by id."""
+        until = time.monotonic() + budget_seconds
+        wanted = dict.fromkeys(execution_ids)
+        known: dict[str, StatusAnswer] = {}
+        list_error: EngineError | None = None
+        if len(wanted) >= LIST_PAYS_FROM:
+            # A list that hangs must leave time for the rest: it gets a third of the budget.
+            seconds = min(self._settings.read_call_seconds, budget_seconds / 3)
+            try:
+                known.update((run.execution_id, run) for run in reversed(self._list_runs(seconds)))
+            except EngineError as error:
+                list_error = error
+        answers: dict[str, StatusAnswer] = {key: known[key] for key in wanted if key in known}
+        missing = [key for key in wanted if key not in answers]
+        if missing:
+            answers.update(self._ask_each(missing, until, after=list_error))
+        return answers
+
+    def metrics(self, execution_id: str) -> LiveMetrics | None:
+        """The latest snapshot, or ``None`` when the engine itself says 404."""
+        doing = "reading metrics"
+        answer = self._transport.read(f"/api/metrics/{_segment(execution_id)}", doing)
+        if says_unknown(answer):
+            return None
+        return read(MetricsWire, data_of(answer, doing), doing).to_metrics()
+
+    def events(self, execution_id: str, tail: int) -> Sequence[EngineEvent]:
+        """The last ``tail`` events, ascending in time; empty when the engine does not know the run."""
+        doing = "reading events"
+        path = f"/api/loadtest/events/{_segment(execution_id)}?tail={tail:d}"
+        answer = self._transport.read(path, doing, limit=LARGE_ANSWER_BYTES)
+        return [] if says_unknown(answer) else read_events(data_of(answer, doing))
+
+    def results(self, execution_id: str) -> EngineResults | None:
+        """Where the results are, or ``None`` when the engine itself says 404."""
+        doing = "reading where the results are"
+        answer = self._transport.read(f"/api/loadtest/results/{_segment(execution_id)}", doing)
+        if says_unknown(answer):
+            return None
+        return read(ResultsWire, data_of(answer, doing), doing).to_results()
+
+    @contextmanager
+    def open_result_file(self, result_path: str) -> Iterator[Iterator[bytes]]:
+        """Stream a result file. Raises ``EngineRefused`` when there is none, and while reading what cuts it off."""
+        doing = "reading a result file"
+        with self._transport.stream(result_file_target(result_path), doing) as (answer, pieces):
+            error = error_of(answer, doing)
+            if error is not None:
+                raise error
+            yield pieces
+
+    def health(self) -> bool:
+        """Whether the engine says UP; ``False`` also when it gives no usable answer."""
+        try:
+            data = data_of(self._transport.read("/api/loadtest/health", "asking for its health"), "its health")
+        except EngineError:
+            return False
+        return isinstance(data, dict) and data.get("status") == "UP"
+
+    def _upload(self, path: str, doing: str, file_name: str, content: Iterable[bytes]) -> str:
+        part = FilePart(file_name, content)
+        answer = self._transport.write(
+            path,
+            doing,
+            body=part,
+            headers={"Content-Type": part.content_type},
+            call_seconds=self._settings.upload_call_seconds,
+        )
+        return read(UploadWire, data_of(answer, doing), doing).uploadPath
+
+    def _list_runs(self, seconds: float) -> list[EngineRun]:
+        doing = "listing runs"
+        answer = self._transport.read("/api/loadtest/list", doing, call_seconds=seconds, limit=LARGE_ANSWER_BYTES)
+        data = data_of(answer, doing)
+        return [] if data is None else read_runs(data, self._settings.zone)
+
+    def _run_of(self, answer: Answer, execution_id: str) -> EngineRun | None:
+        if says_unknown(answer):
+            return None
+        run = read(RunWire, data_of(answer, _STATUS), _STATUS).to_run(self._settings.zone)
+        if run.execution_id != execution_id:
+            raise EngineAnsweredWrongly(f"the engine told of another execution than {execution_id}")
+        return run
+
+    def _ask_each(
+        self, execution_ids: Sequence[str], until: float, after: EngineError | None
+    ) -> Mapping[str, StatusAnswer]:
+        # asyncio is imported where it is needed: most functions never ask for many runs and start faster without it.
+        from tandem.adapters.engine.fan_out import EngineHealth, FanOut
+
+        health = EngineHealth(failures_in_a_row=1 if after is not None else 0)
+        fan_out = FanOut(self._settings, self._transport.ssl_context, until, health)
+        paths = {key: f"/api/loadtest/status/{_segment(key)}" for key in execution_ids}
+        told: dict[str, StatusAnswer] = {}
+        for key, answer in fan_out.get(paths).items():
+            try:
+                told[key] = answer if isinstance(answer, EngineError) else self._run_of(answer, key)
+            except EngineError as error:
+                told[key] = error
+        return told
+
+
+_STATUS = "reading a status"
+
+
+def _segment(execution_id: str) -> str:
+    """The id as one path segment that no server can take for a way upwards."""
+    quoted = quote(execution_id, safe="")
+    return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
