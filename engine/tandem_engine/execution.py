@@ -1,0 +1,163 @@
+"""One execution as it is remembered: ``execution.json`` (replaced atomically) and ``events.jsonl`` (appended)."""
+
+import json
+import os
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from tandem_engine.atomic_file import write_atomically
+from tandem_engine.execution_request import ExecutionRequest
+from tandem_engine.moments import iso_without_zone, now_ms
+from tandem_engine.processes import ProcessIdentity
+
+STATE_FILE: Final = "execution.json"
+_EVENTS_FILE: Final = "events.jsonl"
+_TAIL_BYTES: Final = 4 * 1024 * 1024
+
+
+class Status(StrEnum):
+    """The states of an execution; all but the first two are final."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    STOPPED = "STOPPED"
+    TIMEOUT = "TIMEOUT"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the execution has ended."""
+        return self not in (Status.PENDING, Status.RUNNING)
+
+
+class EndCause(StrEnum):
+    """Why the engine ends a run; recorded before the first means is taken, and never changed again."""
+
+    REQUESTED = "REQUESTED"
+    TIMEOUT = "TIMEOUT"
+    DURATION = "DURATION"
+    SHUTDOWN = "SHUTDOWN"
+
+
+class Dashboard(StrEnum):
+    """What has become of the HTML dashboard."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    NONE = "NONE"
+    FAILED = "FAILED"
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run. Moments are ms since 1970; ``process`` is None until JMeter was spawned."""
+
+    execution_id: str
+    directory_name: str
+    request: ExecutionRequest
+    stop_port: int
+    created: int
+    plan_copy: str | None = None
+    status: Status = Status.PENDING
+    started: int | None = None
+    ended: int | None = None
+    error_message: str | None = None
+    process: ProcessIdentity | None = None
+    end_cause: EndCause | None = None
+    summary: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+    dashboard: Dashboard = Dashboard.PENDING
+
+    def to_wire(self) -> dict[str, Any]:
+        """The TestExecution of the contract. There are no containers, so their members are null."""
+        return {
+            "executionId": self.execution_id,
+            "testName": self.request.test_name,
+            "description": self.request.description,
+            "testPlanPath": self.request.test_plan_path,
+            "containerId": None,
+            "containerName": None,
+            "status": self.status.value,
+            "startTime": iso_without_zone(self.created if self.started is None else self.started),
+            "endTime": None if self.ended is None else iso_without_zone(self.ended),
+            "resultPath": f"results/{self.directory_name}/results.jtl",
+            "reportPath": f"reports/{self.directory_name}",
+            "logPath": f"results/{self.directory_name}/jmeter.log",
+            "parameters": self.request.parameters(),
+            "errorMessage": self.error_message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFiles:
+    """The files of one execution; ``directory`` is its directory below ``results``."""
+
+    directory: Path
+    report: Path
+    jtl: Path = field(init=False)
+    log: Path = field(init=False)
+    output: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "jtl", self.directory / "results.jtl")
+        object.__setattr__(self, "log", self.directory / "jmeter.log")
+        object.__setattr__(self, "output", self.directory / "jmeter.out")
+
+    def save(self, execution: Execution) -> None:
+        """Write the state, readable by the engine's user alone: properties can hold secrets. Raises OSError."""
+        write_atomically(self.directory / STATE_FILE, json.dumps(asdict(execution)).encode(), mode=0o600)
+
+    def append_event(self, kind: str, message: str) -> None:
+        """Append one event with the time of now. Raises OSError."""
+        line = json.dumps({"ts": now_ms(), "type": kind, "message": message}) + "\n"
+        descriptor = os.open(
+            self.directory / _EVENTS_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
+        )
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+    def read_events(self, tail: int) -> list[str]:
+        """The last ``tail`` events, oldest first, each a JSON text; half a line left by a crash is left out."""
+        try:
+            with (self.directory / _EVENTS_FILE).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _TAIL_BYTES))
+                lines = file.read().decode("utf-8", errors="replace").split("\n")
+        except FileNotFoundError:
+            return []
+        return list(deque((line for line in lines if _is_event(line)), maxlen=tail))
+
+
+def load_execution(state_file: Path) -> Execution:
+    """Read one ``execution.json``. Raises OSError, ValueError (no such state, or of another version)."""
+    try:
+        state = json.loads(state_file.read_bytes())
+        process = state["process"]
+        return Execution(
+            **{
+                **state,
+                "request": ExecutionRequest(**state["request"]),
+                "status": Status(state["status"]),
+                "process": None if process is None else ProcessIdentity(**process),
+                "end_cause": None if state["end_cause"] is None else EndCause(state["end_cause"]),
+                "dashboard": Dashboard(state["dashboard"]),
+            }
+        )
+    except (TypeError, KeyError) as fault:
+        raise ValueError(f"{state_file} is no execution state: {fault}") from fault
+
+
+def _is_event(line: str) -> bool:
+    if not line.startswith("{"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

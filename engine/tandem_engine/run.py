@@ -1,0 +1,285 @@
+"""One live run: a thread that watches its JMeter, follows its JTL, keeps its time limits and closes it, once."""
+
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+from tandem_engine.command_line import run_arguments, run_jvm_arguments
+from tandem_engine.execution import Dashboard, EndCause, Execution, ExecutionFiles, Status
+from tandem_engine.jmeter_home import JMeter
+from tandem_engine.jtl import JtlFollower, Totals, trim_to_whole_records
+from tandem_engine.moments import now_ms
+from tandem_engine.processes import JMeterProcess
+from tandem_engine.settings import Settings
+from tandem_engine.stop_sequence import StopSequence
+from tandem_engine.verdict import Ending, came_to_its_end, decide, reason_of_failure
+
+_log = logging.getLogger(__name__)
+
+_WATCH_EVERY: Final = 0.1
+_FOLLOW_EVERY: Final = 0.5
+
+
+class Run:
+    """An execution, live or ended. ``done`` is resolved when its final status is decided and JMeter is gone."""
+
+    def __init__(
+        self, execution: Execution, files: ExecutionFiles, settings: Settings, on_end: Callable[["Run"], None]
+    ) -> None:
+        self.execution = execution
+        self.files = files
+        self.done: Future[None] = Future()
+        self._settings = settings
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        self._process: JMeterProcess | None = None
+        self._adopted = False
+        self._over = execution.status.is_final
+        self._hurry = False
+        self._wake = threading.Event()
+        self._follower = JtlFollower(files.jtl)
+        self._snapshot: dict[str, Any] | None = execution.metrics
+        if self._over:
+            self.done.set_result(None)
+
+    def launch(self, jmeter: JMeter, plan: Path, preferences: Path) -> None:
+        """Spawn JMeter and watch it. Raises OSError when it cannot be spawned."""
+        execution = self.execution
+        jvm_arguments = run_jvm_arguments(execution.request, preferences)
+        arguments = run_arguments(
+            execution.request, execution.execution_id, plan, self.files.directory, execution.stop_port
+        )
+        self._process = JMeterProcess.spawn(
+            jmeter.command(jvm_arguments, arguments),
+            child_environment(jmeter.environment(jvm_arguments)),
+            self.files.directory,
+            self.files.output,
+        )
+        with self._lock:
+            execution.process = self._process.identity
+            execution.started = now_ms()
+            execution.status = Status.RUNNING
+        self.save()
+        self.note("STARTED", f"JMeter runs with pid {self._process.identity.pid}, stop port {execution.stop_port}")
+        self._watch()
+
+    def adopt(self, process: JMeterProcess) -> None:
+        """Take over a JMeter that an earlier engine started."""
+        self._process = process
+        self._adopted = True
+        with self._lock:
+            self.execution.process = process.identity
+            self.execution.started = self.execution.started or self.execution.created
+            self.execution.status = Status.RUNNING
+        self.save()
+        self.note("ADOPTED", f"the engine was restarted and has taken over JMeter with pid {process.identity.pid}")
+        self._watch()
+
+    def close_dead(self) -> None:
+        """Close a run whose JMeter ended while no engine watched it."""
+        self._over = True
+        self._watch()
+
+    def ask_to_end(self, cause: EndCause) -> bool:
+        """Begin to end the run; False when it has already ended. The first cause stands."""
+        with self._lock:
+            if self._over or (self._process is not None and self._process.has_ended()):
+                self._over = True
+                self._wake.set()
+                return False
+            first = self.execution.end_cause is None
+            if first:
+                self.execution.end_cause = cause
+        if first:
+            self.save()
+            self.note("STOPPING", _WHY[cause])
+        self._wake.set()
+        return True
+
+    def hurry(self) -> None:
+        """Use signals at once to end a run that is already being ended."""
+        self._hurry = True
+
+    def snapshot(self) -> dict[str, Any] | None:
+        """The MetricsSnapshot, at most half a second old while the run lives; None without a result file."""
+        return self._snapshot
+
+    def empty_snapshot(self) -> dict[str, Any]:
+        """The MetricsSnapshot before there is any sample."""
+        return self._measure(now_ms(), Totals())
+
+    def note(self, kind: str, message: str) -> None:
+        """Append an event; that it cannot be written ends no run."""
+        try:
+            self.files.append_event(kind, message)
+        except OSError as fault:
+            self._warn("event not written", fault)
+
+    def save(self) -> None:
+        """Write the state; that it cannot be written ends no run (a restart decides from JTL and logs then)."""
+        try:
+            self.files.save(self.execution)
+        except OSError as fault:
+            self._warn("state not written", fault)
+
+    def _watch(self) -> None:
+        threading.Thread(target=self._live, name=f"run-{self.execution.execution_id}", daemon=True).start()
+
+    def _live(self) -> None:
+        while not self._is_gone():
+            try:
+                self._tend()
+            except OSError as fault:
+                self._warn("run not tended", fault)
+            self._wake.wait(_WATCH_EVERY)
+            self._wake.clear()
+        try:
+            self._close()
+        finally:
+            if not self.execution.status.is_final:
+                self.execution.ended = now_ms()
+                self.execution.error_message = "the engine could not read how the run ended; see its log"
+                self.execution.status = Status.FAILED
+            self.done.set_result(None)
+
+    def _is_gone(self) -> bool:
+        with self._lock:
+            if not self._over and self._process is not None and self._process.has_ended():
+                self._over = True
+            return self._over
+
+    _stopping: StopSequence | None = None
+    _followed_at = 0.0
+
+    def _tend(self) -> None:
+        """One round while JMeter lives. Raises OSError."""
+        assert self._process is not None  # noqa: S101 - for the type checker: a run without one is over
+        execution = self.execution
+        if execution.end_cause is None:
+            self._keep_time_limits()
+        if execution.end_cause is not None:
+            self._stopping = self._stopping or StopSequence(self._process, execution.stop_port)
+            if means := self._stopping.step(harder=self._hurry):
+                self.note("STOP_SENT", f"sent {means} to JMeter")
+        if time.monotonic() - self._followed_at >= _FOLLOW_EVERY:
+            behind = self._follower.advance()
+            self._followed_at = 0.0 if behind else time.monotonic()
+            if self.files.jtl.exists():
+                if self._follower.totals.total and (self._snapshot is None or not self._snapshot["totalRequests"]):
+                    self.note("FIRST_SAMPLES", "JMeter has written its first samples")
+                self._snapshot = self._measure(now_ms(), self._follower.totals)
+
+    def _keep_time_limits(self) -> None:
+        request = self.execution.request
+        age = (now_ms() - (self.execution.started or self.execution.created)) / 1000
+        if age >= request.timeout:
+            self.ask_to_end(EndCause.TIMEOUT)
+        elif request.duration is not None and age >= request.duration + self._settings.duration_grace:
+            self.ask_to_end(EndCause.DURATION)
+
+    def _close(self) -> None:
+        """Read the rest, trim, decide the final status, and tell everybody."""
+        execution = self.execution
+        ended = now_ms() if self._process is not None else self._last_trace()
+        cut = 0
+        try:
+            self._follower.catch_up()
+            cut = trim_to_whole_records(self._follower)
+        except OSError as fault:
+            self._warn("result file not read to its end", fault)
+        totals = self._follower.totals
+        status, message = decide(
+            Ending(
+                cause=execution.end_cause,
+                return_code=self._process.return_code if self._process else None,
+                came_to_its_end=came_to_its_end(self.files),
+                while_engine_was_down=self._process is None,
+                totals=totals,
+                reason=reason_of_failure(self.files),
+            ),
+            execution.request,
+        )
+        with self._lock:
+            execution.status = status
+            execution.error_message = message
+            execution.ended = ended
+            execution.summary = _summary(totals)
+            if self.files.jtl.exists():
+                execution.metrics = self._snapshot = self._measure(ended, totals) | {"activeThreads": 0}
+            if totals.total == 0:
+                execution.dashboard = Dashboard.NONE
+        self.save()
+        if cut:
+            self.note("TRIMMED", f"cut {cut} bytes of an unfinished last record off results.jtl")
+        self.note("ENDED", f"{status.value}: {message}" if message else status.value)
+        if execution.plan_copy is not None:
+            try:
+                Path(execution.plan_copy).unlink(missing_ok=True)
+            except OSError as fault:
+                self._warn("run-time copy of the plan not removed", fault)
+        _log.info("run ended", extra={"execution_id": execution.execution_id, "status": status.value})
+        self._on_end(self)
+
+    def _last_trace(self) -> int:
+        """When a JMeter that nobody watched last wrote something, in ms since 1970."""
+        traces = [self.execution.started or self.execution.created]
+        for path in (self.files.jtl, self.files.log, self.files.output):
+            with contextlib.suppress(OSError):
+                traces.append(int(path.stat().st_mtime * 1000))
+        return max(traces)
+
+    def _measure(self, moment: int, totals: Totals) -> dict[str, Any]:
+        errors = totals.total - totals.succ
+        return {
+            "executionId": self.execution.execution_id,
+            "timestamp": moment,
+            "activeThreads": totals.active_threads,
+            "totalRequests": totals.total,
+            "successCount": totals.succ,
+            "errorCount": errors,
+            "avgResponseTime": totals.average(),
+            "maxResponseTime": totals.max_rt,
+            "minResponseTime": totals.min_rt,
+            "errorRate": errors / totals.total if totals.total else 0.0,
+            "throughput": totals.throughput(moment),
+        }
+
+    def _warn(self, what: str, fault: OSError) -> None:
+        _log.warning(what, extra={"execution_id": self.execution.execution_id, "fault": str(fault)})
+
+
+_WHY: Final = {
+    EndCause.REQUESTED: "a stop was requested",
+    EndCause.TIMEOUT: "the timeout has passed",
+    EndCause.DURATION: "the duration has passed and the plan did not end by itself",
+    EndCause.SHUTDOWN: "the engine is shutting down",
+}
+
+
+def child_environment(additions: dict[str, str]) -> dict[str, str]:
+    """The environment of a JMeter: ours without the engine's settings (a plan can read it), and a UTF-8 locale."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
+    return inherited | {"LC_ALL": "C.UTF-8"} | additions
+
+
+def _summary(totals: Totals) -> dict[str, Any]:
+    return {
+        "total": totals.total,
+        "succ": totals.succ,
+        "err": totals.total - totals.succ,
+        "avgRt": totals.average(),
+        "maxRt": totals.max_rt,
+        "minRt": totals.min_rt,
+    }
+
+
+def snapshot_event(snapshot: dict[str, Any]) -> bytes:
+    """A MetricsSnapshot as one server-sent event."""
+    return b"data: " + json.dumps(snapshot).encode() + b"\n\n"
