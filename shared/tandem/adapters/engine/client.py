@@ -50,7 +50,7 @@ class HttpLoadEngine:
         self._transport.close()
 
     def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
-        """Stream a test plan to the engine; answers the path relative to the engine's data root, as a start takes it."""
+        """Stream a test plan there; answers its path relative to the engine's data root, as a start takes it."""
         stored = self._upload("/api/files/upload/testplan", "uploading a test plan", file_name, content)
         return relative_to_data_root(stored)
 
@@ -59,7 +59,7 @@ class HttpLoadEngine:
         return self._upload("/api/files/upload/data", "uploading a data file", file_name, content)
 
     def start(self, request: StartLoad) -> EngineRun:
-        """Start a load, once; after any error but ``EngineRefused`` and ``EngineUnavailable`` it may run."""
+        """Start a load, once. After errors other than ``EngineRefused`` and ``EngineUnavailable`` it may run."""
         doing = "starting a load"
         answer = self._transport.write(
             "/api/loadtest/start",
