@@ -44,6 +44,7 @@ class FaultKind(StrEnum):
     WRONG_JSON = "WRONG_JSON"  # cut in the middle
     WRONG_SHAPE = "WRONG_SHAPE"  # an envelope whose data is of another shape
     DEEP_JSON = "DEEP_JSON"  # 100,000 brackets
+    OTHER_RUN = "OTHER_RUN"  # a run, but not the one that was asked for
     HUGE = "HUGE"  # 12 MB that would be well-formed
     NOT_HTTP = "NOT_HTTP"
     REDIRECT = "REDIRECT"

@@ -761,6 +761,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(Reply(200, b'{"success": true, "data": {"executionId": "ab'))
             case FaultKind.WRONG_SHAPE:
                 self._send(Reply(200, b'{"success": true, "data": {"executionId": 7, "totalRequests": "many"}}'))
+            case FaultKind.OTHER_RUN:
+                self._send(Reply(200, b'{"success":true,"data":{"executionId":"ffffffff","status":"COMPLETED"}}'))
             case FaultKind.DEEP_JSON:
                 self._send(Reply(200, b"[" * 100_000))
             case FaultKind.HUGE:
