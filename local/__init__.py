@@ -1,0 +1,1 @@
+"""Tandem on one machine: everything template.yaml defines, run by one process without an AWS account or containers."""

@@ -1,0 +1,199 @@
+"""The whole stack: AWS services, functions, gateway and engine, started and stopped in order.
+
+Usable from a test as `with LocalStack(settings) as stack:`; one at a time in a process, since moto's state and the
+functions' environment belong to the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import IO, Any
+
+import boto3
+
+from local.aws import AwsServices, aws_environment, mirror_directory, process_environment
+from local.engine_process import EngineProcess
+from local.event_bus import EventBus
+from local.functions import FunctionRuntime
+from local.gateway import Gateway
+from local.object_mirror import ObjectMirror
+from local.ports import choose, listen
+from local.queues import QueuePollers
+from local.resolve import REGION
+from local.schedules import Pace, Schedules
+from local.settings import Settings
+from local.template import LOCAL_BUS_NAME, load_template
+from local.timers import Timers
+
+_log = logging.getLogger(__name__)
+
+# Parameters of the template that have another value here; those that it does not declare are ignored.
+LOCAL_PARAMETERS = {"EventBusName": LOCAL_BUS_NAME, "Stage": "local", "Environment": "local"}
+_READY_SECONDS = 90.0
+_DRAIN_SECONDS = 10.0
+_POLLER_SECONDS = 2.0
+_one_at_a_time = threading.Lock()
+
+
+class StackError(Exception):
+    """The stack cannot start or does not become ready; the message says why in one sentence."""
+
+
+class LocalStack:
+    """Everything of the template on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._cleanup = contextlib.ExitStack()
+        self._starting: dict[str, str] = {}
+        self._engine: EngineProcess | None = None
+        self.api_url = ""
+        self.aws_url = ""
+        self.engine_url = settings.engine_url
+
+    def __enter__(self) -> LocalStack:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts all parts and returns when the stack is ready; on failure leaves nothing running.
+
+        Raises StackError, PortInUse, TemplateError or FunctionLoadError, each with a sentence for the user.
+        """
+        if not _one_at_a_time.acquire(blocking=False):
+            raise StackError("this process runs a local stack already")
+        self._cleanup.callback(_one_at_a_time.release)
+        try:
+            self._start()
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops all parts in order; every step is bounded in time. Harmless when nothing runs."""
+        self._cleanup.close()
+
+    def missing(self) -> dict[str, str]:
+        """What keeps the stack from being ready: part -> what it does at the moment."""
+        waiting = dict(self._starting)
+        if self._engine is not None and not self._engine.healthy:
+            waiting["engine"] = "does not answer yet"
+        return waiting
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the stack's AWS services."""
+        session: Any = boto3.session.Session("local", "local", "local", REGION)
+        return session.client(service, endpoint_url=self.aws_url)
+
+    def _start(self) -> None:
+        settings, defer = self.settings, self._cleanup.callback
+        settings.state_directory.mkdir(parents=True, exist_ok=True)
+        self._lock_state_directory()
+        api_listener = listen(settings.api_port, "TANDEM_API_PORT")
+        defer(api_listener.close)
+        aws_listener = listen(settings.aws_port, "TANDEM_AWS_PORT")
+        defer(aws_listener.close)
+        self.api_url = f"http://127.0.0.1:{api_listener.getsockname()[1]}"
+        self.aws_url = f"http://127.0.0.1:{aws_listener.getsockname()[1]}"
+        if settings.start_engine:
+            port = choose(settings.engine_port, "TANDEM_ENGINE_PORT")
+            self._engine = EngineProcess(port, settings.state_directory / "engine")
+            self.engine_url = self._engine.url
+
+        template = load_template(settings.template, LOCAL_PARAMETERS, self.aws_url)
+        given = {name: value for name, value in settings.variables.items() if name.startswith("TANDEM_")}
+        given["TANDEM_DATABASE_URL"] = settings.effective_database_url
+        if self.engine_url:
+            given["TANDEM_ENGINE_URL"] = self.engine_url
+        environment = {**template.shared_environment(given), **given, **aws_environment(self.aws_url)}
+        self._cleanup.enter_context(process_environment(environment))
+
+        timers = Timers()
+        defer(timers.close)
+        runtime = FunctionRuntime(template, timers)
+        bus = EventBus(template, runtime, timers)
+        aws = AwsServices(template, runtime, bus, settings.wait_scale)
+        pace = Pace(settings.sync_seconds)
+        schedules = Schedules(template, bus, timers, pace)
+        gateway = Gateway(template, runtime, self.missing)
+        self._starting = dict.fromkeys(("database", "aws", "functions", "schedules"), "starts")
+
+        # From here on the parts start in the order of need; the calls deferred stop them in the order reversed.
+        defer(aws.close)
+        if self._engine is not None:
+            defer(self._engine.close)
+            self._engine.start()
+        defer(_drain, runtime)
+        defer(aws.abandon_executions)
+        defer(bus.close)
+        defer(schedules.close)
+        defer(gateway.close)
+        gateway.start(api_listener)
+        self._part("database", self._migrate)
+        buckets = [bucket.name for bucket in template.buckets.values()]
+        mirror = ObjectMirror(mirror_directory(settings.state_directory), buckets)
+        self._part("aws", lambda: aws.start(aws_listener, pace, mirror))
+        self._part("functions", runtime.load)
+        pollers = QueuePollers(template, runtime)
+        defer(pollers.close, _POLLER_SECONDS)
+        pollers.start()
+        # The first sweep comes with the start: it needs the engine to tell which loads still run.
+        self._await_engine()
+        self._part("schedules", schedules.start)
+
+    def _part(self, name: str, start: Callable[[], None]) -> None:
+        began = time.monotonic()
+        start()
+        del self._starting[name]
+        _log.info("%s ready after %.1f s", name, time.monotonic() - began)
+
+    def _lock_state_directory(self) -> None:
+        path = self.settings.state_directory / "stack.lock"
+        file: IO[str] = self._cleanup.enter_context(path.open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise StackError(
+                f"another local stack uses {self.settings.state_directory}: stop it, "
+                "or set TANDEM_STATE_DIR and other ports"
+            ) from exc
+
+    def _migrate(self) -> None:
+        """Brings the database to the newest schema; a template without migrations beside it has no database."""
+        configuration_file = self.settings.template.parent / "migrations" / "alembic.ini"
+        if not configuration_file.exists():
+            return
+        import alembic.command
+        import alembic.config
+
+        configuration = alembic.config.Config(str(configuration_file))
+        configuration.set_main_option("sqlalchemy.url", os.environ["TANDEM_DATABASE_URL"].replace("%", "%%"))
+        alembic.command.upgrade(configuration, "head")
+
+    def _await_engine(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while "engine" in self.missing() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _wait_until_ready(self) -> None:
+        if waiting := self.missing():
+            parts = ", ".join(f"{part} {state}" for part, state in waiting.items())
+            raise StackError(f"the stack is not ready after {_READY_SECONDS:.0f} s: {parts}")
+
+
+def _drain(runtime: FunctionRuntime) -> None:
+    if not runtime.close(_DRAIN_SECONDS):
+        _log.warning("some functions still ran after %.0f s and are abandoned", _DRAIN_SECONDS)
