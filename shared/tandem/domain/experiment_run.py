@@ -62,6 +62,16 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class StartingExperiment:
+    """What ``ExperimentStarting`` said. ``fault_at`` is when the platform itself will inject, if it does."""
+
+    experiment_id: str
+    experiment_task_id: str
+    owner: Owner
+    fault_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """Strategy and definition as they were when the task was created: later edits do not touch a run under way."""
 
@@ -113,6 +123,7 @@ class StepResult:
         }
 
 
+_STOPPED_ON_PURPOSE = frozenset({StopReason.USER, StopReason.EXPERIMENT_ENDED, StopReason.STOP_ON_COMPLETION})
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -318,6 +329,15 @@ class ExperimentRun:
         self.messages.append(self.subject.event(EventName.FAULT_WINDOW_OPEN, now, **more))
         self._note("fault window opened" + ("" if reason is None else f": {reason}"), now)
 
+    def open_due_window(self, now: datetime) -> None:
+        """Open the window whose moment has come: with a proven load or, when none will run, with the reason."""
+        match self.next_step():
+            case NextStep.CONTINUE if self.window_opened_at is None:
+                self.open_window(load_proven=True, reason=self._short_lead(now), now=now)
+            case NextStep.OPEN_UNPROVEN:
+                reason = self.load_failure or self.stop_reason or "no load runs"
+                self.open_window(load_proven=False, reason=reason, now=now)
+
     def request_abort(self, reason: str, now: datetime) -> None:
         """Ask the platform to abort the experiment, once, and never after it ended."""
         if self.task is None or self.finished_at is not None or self.abort_requested_at is not None:
@@ -400,6 +420,15 @@ class ExperimentRun:
             case verdict:
                 self.missing_sweeps = verdict.missing_sweeps
 
+    def confirm_nothing_runs(self, now: datetime) -> None:
+        """The engine answers and knows no load of ours: nothing is left to stop, and a task that waited for it ends."""
+        if not self.stop_pending or self.stop_cause is None:
+            return
+        self.stop_confirmed_at = now
+        reason = f"{self.stop_reason}; the engine knows no load of this task"
+        status = TaskStatus.STOPPED if self.stop_cause in _STOPPED_ON_PURPOSE else TaskStatus.FAILED
+        self.end_task(status, reason, now)
+
     def end_task(
         self,
         status: TaskStatus,
@@ -424,11 +453,34 @@ class ExperimentRun:
         self._wake_workflow()
         return True
 
+    def find_alive(self, engine_run: EngineRun, now: datetime) -> None:
+        """A load of ours runs on the engine though its task has ended: it is to be stopped after all."""
+        task = self.started_task
+        task.execution_id = engine_run.execution_id
+        self.stop_confirmed_at = None
+        if self.stop_requested_at is None:
+            self.stop_requested_at, self.stop_cause = now, StopReason.LOAD_LOST
+        self.stop_reason = f"the engine still runs it as {engine_run.execution_id}"
+        self._note(f"stop requested: {self.stop_reason}", now)
+        self.ask_for_stop()
+
     def fail_load(self, cause: StopReason, reason: str, now: datetime) -> None:
         """The load is no use: the task FAILED now, and whatever may still run of it is to be stopped."""
         if not self.started_task.status.ended:
             self._intend_stop(cause, reason, now)
             self.end_task(TaskStatus.FAILED, reason, now, load_failure=True)
+
+    def lose_workflow(self, reason: str, now: datetime) -> None:
+        """Nobody leads this run any more. Before the window: the task FAILED, the load stopped, the platform told.
+
+        After the window the database and the sweep do what is left to do, and a load that runs well goes on.
+        """
+        self.task_token = None
+        if not self.window_undecided:
+            return
+        self.fail_load(StopReason.WORKFLOW_FAILED, reason, now)
+        if self.window_undecided:
+            self.open_window(load_proven=False, reason=self.load_failure or reason, now=now)
 
     def pass_deadline(self, now: datetime) -> None:
         """The load outlived ``start + trafficDurationSec + grace``: TIMEOUT now, and stopped on the engine."""
@@ -449,6 +501,13 @@ class ExperimentRun:
             self.stop_requested_at, self.stop_cause, self.stop_reason = now, cause, reason
             self._note(f"stop requested ({cause}): {reason}", now)
             self.ask_for_stop()
+
+    def _short_lead(self, now: datetime) -> str | None:
+        """With a fault at a fixed moment the load may have had less time than the strategy asks for: say so."""
+        lead = timedelta(0) if self.load_started_at is None else now - self.load_started_at
+        if lead >= self._lead:
+            return None
+        return f"the load led by {lead.total_seconds():.1f} s of {self._lead.total_seconds():.0f} s"
 
     def _change_status(self, status: TaskStatus, reason: str, now: datetime) -> None:
         task = self.started_task

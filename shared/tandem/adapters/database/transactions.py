@@ -62,6 +62,10 @@ class SqlDatabase:
         with _wrapped(), self._engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
 
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._engine.dispose()
+
     def _attempt(self, work: Callable[[UnitOfWork], T], *, read_only: bool) -> T:
         for attempt in range(1, ATTEMPTS):
             try:

@@ -1,0 +1,11 @@
+"""POST /StopLoadTestTask: accept a stop; the engine confirms later."""
+
+from tandem.bootstrap import application
+from tandem.rest.app import Call, endpoint
+from tandem.rest.tasks import TaskById
+
+
+@endpoint(TaskById)
+def handler(call: Call[TaskById]) -> bool:
+    application().request_stop(call.owner, call.parameters.key)
+    return True

@@ -1,0 +1,11 @@
+"""``ExperimentFinished``: remember it, and stop what has to stop."""
+
+from tandem.bootstrap import application
+from tandem.triggers.experiment_events import ExperimentFinishedDetail, experiment_event
+
+
+@experiment_event(ExperimentFinishedDetail)
+def handler(detail: ExperimentFinishedDetail) -> None:
+    application().finish_experiment(
+        detail.experiment_task_id, detail.outcome, detail.reason, detail.user_id, detail.namespace
+    )

@@ -1,0 +1,9 @@
+"""``ExperimentStarting``: set the workflow of this experiment going."""
+
+from tandem.bootstrap import application
+from tandem.triggers.experiment_events import ExperimentStartingDetail, experiment_event
+
+
+@experiment_event(ExperimentStartingDetail)
+def handler(detail: ExperimentStartingDetail) -> None:
+    application().start_experiment(detail.experiment)

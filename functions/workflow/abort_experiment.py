@@ -1,0 +1,10 @@
+"""Step 9: ask the platform to abort."""
+
+from tandem.bootstrap import application
+from tandem.domain.experiment_run import StepResult
+from tandem.triggers.workflow_step import WorkflowInput, workflow_step
+
+
+@workflow_step
+def handler(step: WorkflowInput) -> StepResult:
+    return application().abort_experiment(step.experiment_task_id)

@@ -1,0 +1,10 @@
+"""The catch of every step: leave nothing running and nobody waiting."""
+
+from tandem.bootstrap import application
+from tandem.domain.experiment_run import StepResult
+from tandem.triggers.workflow_step import WorkflowInput, workflow_step
+
+
+@workflow_step
+def handler(step: WorkflowInput) -> StepResult:
+    return application().clean_up_run(step.experiment_task_id, step.failure)

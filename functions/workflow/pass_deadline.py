@@ -1,0 +1,10 @@
+"""The end did not come in time: the deadline."""
+
+from tandem.bootstrap import application
+from tandem.domain.experiment_run import StepResult
+from tandem.triggers.workflow_step import WorkflowInput, workflow_step
+
+
+@workflow_step
+def handler(step: WorkflowInput) -> StepResult:
+    return application().pass_deadline(step.experiment_task_id)

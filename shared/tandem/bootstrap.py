@@ -1,0 +1,259 @@
+"""The only place where adapters meet services. Each thing is made once for a process, when it is first asked for.
+
+Imports stand inside the properties, so that a function pays at its cold start only for what it uses.
+"""
+
+import json
+import os
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tandem.adapters.aws.clients import AwsClients
+from tandem.adapters.system import RandomIds, SystemClock
+from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+    from tandem.adapters.aws.object_store import S3ObjectStore
+    from tandem.adapters.aws.workflows import StepFunctions
+    from tandem.adapters.database.transactions import SqlDatabase
+    from tandem.adapters.engine.client import HttpLoadEngine
+    from tandem.services.abort_experiment import AbortExperiment
+    from tandem.services.change_run import ChangeRun
+    from tandem.services.check_gate import CheckGate
+    from tandem.services.clean_up_run import CleanUpRun
+    from tandem.services.create_task import CreateTask, FindStrategy
+    from tandem.services.deliver_messages import DeliverMessages
+    from tandem.services.find_task import FindTask, QueryTasks
+    from tandem.services.finish_experiment import FinishExperiment
+    from tandem.services.open_fault_window import OpenFaultWindow
+    from tandem.services.pass_deadline import PassDeadline
+    from tandem.services.request_stop import RequestStop
+    from tandem.services.start_experiment import StartExperiment
+    from tandem.services.start_load import StartLoadOfTask
+    from tandem.services.stop_load import StopLoadOfRun
+    from tandem.services.sync_one_task import SyncOneTask
+    from tandem.services.sync_tasks import SyncTasks
+    from tandem.services.wait_for_end import WaitForEnd
+
+
+class Application:
+    """All adapters and services for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.ids = RandomIds()
+        self.aws = AwsClients()
+
+    @cached_property
+    def database(self) -> "SqlDatabase":
+        from tandem.adapters.database.connections import Connections, open_engine
+        from tandem.adapters.database.transactions import SqlDatabase
+
+        wanted = Connections(
+            url=self.settings.database_url or self._database_url_from_secret(),
+            size=self.settings.database_pool_size,
+            ca_file=self.settings.database_ca_file,
+        )
+        return SqlDatabase(open_engine(wanted))
+
+    def _database_url_from_secret(self) -> "URL":
+        from sqlalchemy.engine import URL
+
+        secret = self._secret(self.settings.database_secret_arn)
+        return URL.create(
+            "mysql+pymysql",
+            username=secret["username"],
+            password=secret["password"],
+            host=secret["host"],
+            port=int(secret.get("port", 3306)),
+            database=secret.get("dbname", "tandem"),
+        )
+
+    def _secret(self, arn: str | None) -> dict[str, str]:
+        if arn is None:
+            raise ValueError("neither TANDEM_DATABASE_URL nor TANDEM_DATABASE_SECRET_ARN is set")
+        value: dict[str, str] = json.loads(self.aws.secrets.get_secret_value(SecretId=arn)["SecretString"])
+        return value
+
+    @cached_property
+    def engine(self) -> "HttpLoadEngine":
+        from zoneinfo import ZoneInfo
+
+        from tandem.adapters.engine.client import HttpLoadEngine
+        from tandem.adapters.engine.settings import EngineSettings
+
+        arn = self.settings.engine_token_secret_arn
+        token = None if arn is None else self._secret(arn)["token"]
+        zone = ZoneInfo(self.settings.engine_zone)
+        return HttpLoadEngine(EngineSettings(base_url=self.settings.engine_url, token=token, zone=zone))
+
+    @cached_property
+    def objects(self) -> "S3ObjectStore":
+        from tandem.adapters.aws.object_store import S3ObjectStore
+
+        return S3ObjectStore(self.aws, self.settings.bucket)
+
+    @cached_property
+    def workflows(self) -> "StepFunctions":
+        from tandem.adapters.aws.workflows import StepFunctions
+
+        return StepFunctions(self.aws, self.settings.state_machine_arn)
+
+    @cached_property
+    def deliver(self) -> "DeliverMessages":
+        from tandem.adapters.aws.message_sender import AwsMessageSender
+        from tandem.services.deliver_messages import DeliverMessages
+
+        sender = AwsMessageSender(self.aws, self.settings.event_bus, self.settings.stop_queue_url)
+        return DeliverMessages(self.database, sender, self.clock, self.settings.limits)
+
+    @cached_property
+    def change_run(self) -> "ChangeRun":
+        from tandem.services.change_run import ChangeRun
+
+        return ChangeRun(self.database, self.deliver)
+
+    # --- the workflow's steps -------------------------------------------------------------------------------------
+
+    @cached_property
+    def find_strategy(self) -> "FindStrategy":
+        from tandem.services.create_task import FindStrategy
+
+        return FindStrategy(self.database)
+
+    @cached_property
+    def create_task(self) -> "CreateTask":
+        from tandem.services.create_task import CreateTask
+
+        return CreateTask(self.database, self.deliver, self.clock, self.ids, self.settings.limits)
+
+    @cached_property
+    def start_load(self) -> "StartLoadOfTask":
+        from tandem.adapters.jmx.data_file_links import link_data_files
+        from tandem.adapters.jmx.url_plan import write_url_plan
+        from tandem.services.send_plan import SendPlan
+        from tandem.services.start_load import StartLoadOfTask
+
+        send_plan = SendPlan(self.database, self.objects, self.engine, write_url_plan, link_data_files)
+        return StartLoadOfTask(self.change_run, send_plan, self.engine, self.clock, self.settings.limits)
+
+    @cached_property
+    def check_gate(self) -> "CheckGate":
+        from tandem.services.check_gate import CheckGate
+
+        return CheckGate(self.change_run, self.engine, self.clock, self.settings.limits)
+
+    @cached_property
+    def open_fault_window(self) -> "OpenFaultWindow":
+        from tandem.services.open_fault_window import OpenFaultWindow
+
+        return OpenFaultWindow(self.change_run, self.engine, self.clock, self.settings.limits)
+
+    @cached_property
+    def wait_for_end(self) -> "WaitForEnd":
+        from tandem.services.wait_for_end import WaitForEnd
+
+        return WaitForEnd(self.change_run)
+
+    @cached_property
+    def stop_load(self) -> "StopLoadOfRun":
+        from tandem.services.stop_load import StopLoadOfRun
+
+        return StopLoadOfRun(self.change_run, self.engine, self.clock, self.settings.limits)
+
+    @cached_property
+    def pass_deadline(self) -> "PassDeadline":
+        from tandem.services.pass_deadline import PassDeadline
+
+        return PassDeadline(self.change_run, self.clock)
+
+    @cached_property
+    def abort_experiment(self) -> "AbortExperiment":
+        from tandem.services.abort_experiment import AbortExperiment
+
+        return AbortExperiment(self.change_run, self.clock)
+
+    @cached_property
+    def clean_up_run(self) -> "CleanUpRun":
+        from tandem.services.clean_up_run import CleanUpRun
+
+        return CleanUpRun(self.change_run, self.clock)
+
+    # --- events and ticks -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def start_experiment(self) -> "StartExperiment":
+        from tandem.services.start_experiment import StartExperiment
+
+        return StartExperiment(self.workflows)
+
+    @cached_property
+    def finish_experiment(self) -> "FinishExperiment":
+        from tandem.services.finish_experiment import FinishExperiment
+
+        return FinishExperiment(self.database, self.deliver, self.clock)
+
+    @cached_property
+    def sync_tasks(self) -> "SyncTasks":
+        from tandem.services.sync_tasks import SyncTasks
+
+        return SyncTasks(
+            self.database, self.engine, self.workflows, self.deliver, self.clock, self.ids, self.settings.limits
+        )
+
+    # --- the API --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def find_task(self) -> "FindTask":
+        from tandem.services.find_task import FindTask
+
+        return FindTask(self.database)
+
+    @cached_property
+    def query_tasks(self) -> "QueryTasks":
+        from tandem.services.find_task import QueryTasks
+
+        return QueryTasks(self.database)
+
+    @cached_property
+    def sync_one_task(self) -> "SyncOneTask":
+        from tandem.services.sync_one_task import SyncOneTask
+
+        return SyncOneTask(self.find_task, self.change_run, self.engine, self.clock)
+
+    @cached_property
+    def request_stop(self) -> "RequestStop":
+        from tandem.services.request_stop import RequestStop
+
+        return RequestStop(self.database, self.deliver, self.clock)
+
+
+class _Holder:
+    """The process's one application."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.application: Application | None = None
+
+
+_holder = _Holder()
+
+
+def application() -> Application:
+    """The application of this process, made of its environment when it is first asked for."""
+    with _holder.lock:
+        if _holder.application is None:
+            _holder.application = Application(Settings.from_environment(os.environ))
+        return _holder.application
+
+
+def reset() -> None:
+    """Forget the application: the next call reads the environment again (local stack and tests)."""
+    with _holder.lock:
+        if _holder.application is not None and "database" in vars(_holder.application):
+            _holder.application.database.close()
+        _holder.application = None

@@ -1,0 +1,28 @@
+"""The time limits of the orchestration, in seconds (orchestration.md, "Time limits"); settings may change them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``start``: how long a start on the engine is tried. ``grace``: what a load may last beyond its duration.
+    ``engine_start``: how much earlier we start for a fault at a fixed time. ``gate_poll``: between two looks at the
+    load. ``gate_budget``: how long one invocation looks before it hands over to the next. ``start_settles``: after
+    this an unanswered start that the engine does not list will not turn up any more. ``stop_claim``: for how long
+    one worker has a stop for itself. ``workflow_lost``: how old a run must be before its workflow is looked for.
+    """
+
+    start: float = 60
+    grace: int = 120
+    engine_start: float = 5
+    gate_poll: float = 0.5
+    gate_budget: float = 840
+    start_settles: float = 120
+    stop_claim: float = 75
+    workflow_lost: float = 30
+    finish_remembered: float = 86_400
+    sweep_lease: float = 55
+    sweep_budget: float = 10
+    sweep_batch: int = 1_000
+    message_batch: int = 100
+    message_retry: float = 30

@@ -1,0 +1,159 @@
+"""Parameters of a request: where they may stand, how they are read, and how their faults are told.
+
+A model says what an endpoint takes. In JSON a value has its type (``"1"`` is no integer); in a query or a form it is
+text and is parsed. Where query and body both name a field the body wins; an empty optional value counts as not sent.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
+
+from tandem.domain.errors import FieldFault, InvalidValue
+from tandem.domain.identity import Owner
+
+_INTEGER = re.compile(r"[+-]?\d{1,19}")
+_NUMBER = re.compile(r"[+-]?(\d{1,19}(\.\d*)?|\.\d{1,19})([eE][+-]?\d{1,3})?")
+
+
+def _came_as_text(info: ValidationInfo) -> bool:
+    """Whether this top-level field stood in a query or form."""
+    return info.context is not None and info.field_name in info.context["text_fields"]
+
+
+def _whole(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str) and _came_as_text(info) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _number(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str) and _came_as_text(info) and _NUMBER.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    return value
+
+
+def _flag(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str) and _came_as_text(info):
+        value = {"true": True, "false": False, "1": True, "0": False}.get(value.strip().lower(), value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value in {0, 1}:
+        return bool(value)
+    raise ValueError("must be true, false, 0 or 1")
+
+
+def _structure(value: object, info: ValidationInfo) -> object:
+    """An object or list in a query or form field is JSON text."""
+    if isinstance(value, str) and _came_as_text(info):
+        try:
+            return from_json(value, allow_inf_nan=False)
+        except ValueError as fault:
+            raise ValueError("must be JSON text") from fault
+    return value
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("must not contain a NUL character")
+    return value
+
+
+def _identifier(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("must not begin or end with white space")
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number, json_schema_input_type=float)]
+Flag = Annotated[bool, BeforeValidator(_flag, json_schema_input_type=bool), WithJsonSchema({"type": "boolean"})]
+Structure = BeforeValidator(_structure)
+Text = Annotated[str, BeforeValidator(_text)]
+Identifier = Annotated[
+    str,
+    BeforeValidator(_text),
+    StringConstraints(min_length=1, max_length=64),
+    BeforeValidator(lambda value: _identifier(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[^\s\x00-\x1f\x7f](.*\S)?$"}),
+]
+
+
+class Document(BaseModel):
+    """A JSON object with camelCase names; unknown members are ignored."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="ignore", frozen=True, strict=False, str_strip_whitespace=False
+    )
+
+
+class Parameters(Document):
+    """What every endpoint takes."""
+
+    namespace: Identifier = "default"
+
+    def owner(self, user_id: str) -> Owner:
+        """Whose rows the request is about."""
+        return Owner(user_id, self.namespace)
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+def read_parameters(model: type[P], query: Mapping[str, str], body: Mapping[str, Any], *, body_is_text: bool) -> P:
+    """Validate. Raises InvalidValue that names every wrong field at once."""
+    values: dict[str, Any] = {**query, **body}
+    text_fields = {name for name in values if name not in body or body_is_text}
+    for name, field in model.model_fields.items():
+        alias = field.alias or name
+        if values.get(alias) == "" and not field.is_required():
+            del values[alias]
+    context = {
+        "text_fields": {name for name, field in model.model_fields.items() if (field.alias or name) in text_fields}
+    }
+    try:
+        return model.model_validate(values, context=context)
+    except ValidationError as error:
+        raise InvalidValue("One or more parameters are wrong.", faults_of(error)) from error
+
+
+def faults_of(error: ValidationError) -> list[FieldFault]:
+    """Each fault with the field's path as the caller wrote it."""
+    return [
+        FieldFault(".".join(str(part) for part in fault["loc"]) or "body", _sentence(fault["type"], fault["msg"]))
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is required"
+    if kind == "string_too_short":
+        return "must not be empty"
+    return re.sub(
+        r"^(Value error, |Input should be (a |an )?(?=valid)|Input should |String should |\w+ should )", _lead, message
+    )
+
+
+def _lead(match: re.Match[str]) -> str:
+    if match.group().startswith("Value error"):
+        return ""
+    return "must be a " if "be a" in match.group() else "must "

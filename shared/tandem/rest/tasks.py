@@ -1,0 +1,134 @@
+"""Parameters and views of load-test tasks."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.paging import Page, PageRequest
+from tandem.domain.ports import TaskFilter, TaskKey
+from tandem.domain.task import TaskStatus
+from tandem.rest.parameters import Document, Identifier, Parameters, Whole
+from tandem.rest.views import Moment, PageView, page_fields
+
+_DESCRIPTIONS = {
+    TaskStatus.PENDING: ("等待中", "Pending"),
+    TaskStatus.RUNNING: ("运行中", "Running"),
+    TaskStatus.SUCCEEDED: ("成功", "Succeeded"),
+    TaskStatus.FAILED: ("失败", "Failed"),
+    TaskStatus.STOPPED: ("已停止", "Stopped"),
+    TaskStatus.TIMEOUT: ("超时", "Timed out"),
+}
+
+
+class TaskSelector(Parameters):
+    """A task by its own id or its experiment task's; ``experimentTaskId`` wins."""
+
+    task_id: Identifier | None = None
+    experiment_task_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one_is_named(self) -> Self:
+        if self.task_id is None and self.experiment_task_id is None:
+            raise ValueError("taskId or experimentTaskId is required")
+        return self
+
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(self.task_id, self.experiment_task_id)
+
+
+class TaskOfExperiment(Parameters):
+    experiment_task_id: Identifier
+
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(experiment_task_id=self.experiment_task_id)
+
+
+class TaskById(Parameters):
+    task_id: Identifier
+
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(task_id=self.task_id)
+
+
+class Paged(Parameters):
+    """A page of a list: ``pageNum`` counts from 1."""
+
+    page_num: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
+    page_size: Annotated[Whole, Field(ge=1, le=200)] = 20
+
+    @property
+    def page(self) -> PageRequest:
+        return PageRequest(self.page_num, self.page_size)
+
+
+class TaskQuery(Paged):
+    strategy_id: Identifier | None = None
+    experiment_task_id: Identifier | None = None
+    status: TaskStatus | None = None
+
+    @property
+    def wanted(self) -> TaskFilter:
+        return TaskFilter(self.strategy_id, self.experiment_task_id, self.status)
+
+
+class TaskEventsSelector(TaskSelector):
+    tail: Annotated[Whole, Field(ge=1, le=10_000)] = 100
+
+
+class TaskView(Document):
+    """A load-test task."""
+
+    task_id: str
+    strategy_id: str
+    experiment_task_id: str
+    execution_id: str | None
+    status: TaskStatus
+    status_description: str
+    start_time: Moment | None
+    end_time: Moment | None
+    error_message: str | None
+    result_path: str | None
+    report_path: str | None
+    log_path: str | None
+    created_at: Moment
+    updated_at: Moment
+    stop_requested: bool
+    fault_at: Moment | None
+    deadline: Moment | None
+
+    @classmethod
+    def of(cls, run: ExperimentRun, language: str) -> "TaskView":
+        """Show a run's task. ``faultAt`` is when the window opened, else when it is due."""
+        task = run.started_task
+        chinese, english = _DESCRIPTIONS[task.status]
+        return cls.model_construct(
+            task_id=task.task_id,
+            strategy_id=task.strategy_id,
+            experiment_task_id=task.experiment_task_id,
+            execution_id=task.execution_id,
+            status=task.status,
+            status_description=english if language == "en" else chinese,
+            start_time=task.start_time,
+            end_time=task.end_time,
+            error_message=task.error_message,
+            result_path=task.result_path,
+            report_path=task.report_path,
+            log_path=task.log_path,
+            created_at=task.created_at,
+            updated_at=task.updated_at,
+            stop_requested=run.stop_requested_at is not None,
+            fault_at=run.window_opened_at or run.window_due_at,
+            deadline=run.deadline,
+        )
+
+
+class TaskPage(PageView[TaskView]):
+    """A page of tasks."""
+
+    @classmethod
+    def of(cls, page: Page[ExperimentRun], language: str) -> "TaskPage":
+        return cls(**page_fields(page), data=[TaskView.of(run, language) for run in page.items])

@@ -1,0 +1,131 @@
+"""Step 5: is the load real? Not "the process runs" but "requests arrive", within the strategy's gate."""
+
+from datetime import datetime, timedelta
+
+from tandem.domain.clock import Clock
+from tandem.domain.engine_state import StopReason
+from tandem.domain.errors import AppError, EngineError
+from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
+from tandem.domain.limits import Limits
+from tandem.domain.load_engine import EngineRun, LiveMetrics, LoadEngine
+from tandem.domain.strategy import Gate
+from tandem.services.ask_engine import ask_status
+from tandem.services.change_run import ChangeRun
+from tandem.telemetry import LogEvent, log, warn
+
+STATUS_EVERY_SEC = 2.0
+
+
+class GateNotYetProven(AppError):
+    """This invocation has looked for as long as it may; the next one goes on."""
+
+    code = "GATE_NOT_YET_PROVEN"
+
+
+class CheckGate:
+    """Watches the load until it is proven, lost, or out of time, so that the state machine need not poll."""
+
+    def __init__(self, change: ChangeRun, engine: LoadEngine, clock: Clock, limits: Limits) -> None:
+        self._change = change
+        self._engine = engine
+        self._clock = clock
+        self._limits = limits
+
+    def __call__(self, experiment_task_id: str) -> StepResult:
+        """CONTINUE with the moment at which the window is due, once the load is proven. Raises GateNotYetProven."""
+        began = self._clock.now()
+        asked_status_at = began - timedelta(seconds=STATUS_EVERY_SEC)
+        last: LiveMetrics | None = None
+        while True:
+            run = self._change.read(experiment_task_id)
+            if run.next_step() != NextStep.CONTINUE or run.load_proven_at is not None:
+                return StepResult.of(run)
+            last = self._look(run) or last
+            if last is not None and last.total_requests > 0:
+                run = self._see_samples(run)
+                if passes(run.required_plan.strategy.gate, last):
+                    return self._prove(run, last)
+            now = self._clock.now()
+            if now - asked_status_at >= timedelta(seconds=STATUS_EVERY_SEC):
+                asked_status_at = now
+                run = self._ask_status(run)
+                if run.next_step() != NextStep.CONTINUE:
+                    return StepResult.of(run)
+            if now >= gate_deadline(run):
+                return self._fail(run, last)
+            if now - began >= timedelta(seconds=self._limits.gate_budget):
+                raise GateNotYetProven(describe(last))
+            self._clock.sleep(self._limits.gate_poll)
+
+    def _look(self, run: ExperimentRun) -> LiveMetrics | None:
+        try:
+            return self._engine.metrics(run.started_task.execution_id or "")
+        except EngineError as trouble:
+            # Silence proves nothing either way: the gate's own time limit decides.
+            warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=trouble.message)
+            return None
+
+    def _see_samples(self, run: ExperimentRun) -> ExperimentRun:
+        if run.load_started_at is not None:
+            return run
+        now = self._clock.now()
+        return self._change(run.experiment_task_id, lambda run: run.see_first_sample(now))
+
+    def _ask_status(self, run: ExperimentRun) -> ExperimentRun:
+        answer = ask_status(self._engine, run)
+        if not isinstance(answer, EngineRun) or not answer.status.is_ended:
+            return run
+        now = self._clock.now()
+        return self._change(run.experiment_task_id, lambda run: run.learn(answer, now, is_sweep=False))
+
+    def _prove(self, run: ExperimentRun, metrics: LiveMetrics) -> StepResult:
+        figures, now = describe(metrics), self._clock.now()
+        run = self._change(run.experiment_task_id, lambda run: run.prove_load(figures, now))
+        log(LogEvent.LOAD_PROVEN, task_id=run.started_task.task_id, figures=figures)
+        return StepResult.of(run)
+
+    def _fail(self, run: ExperimentRun, metrics: LiveMetrics | None) -> StepResult:
+        now = self._clock.now()
+        before_fault = run.fault_at is not None and gate_deadline(run) == run.fault_at
+        limit = "before the fault" if before_fault else f"within {run.required_plan.strategy.gate.timeout_sec} s"
+        reason = (
+            f"the load was not proven {limit}: {describe(metrics)}; wanted {wanted(run.required_plan.strategy.gate)}"
+        )
+        run = self._change(run.experiment_task_id, lambda run: run.fail_load(StopReason.GATE_NOT_PASSED, reason, now))
+        warn(LogEvent.GATE_FAILED, task_id=run.started_task.task_id, reason=reason)
+        return StepResult.of(run)
+
+
+def gate_deadline(run: ExperimentRun) -> datetime:
+    """When the load must be proven: the gate's timeout after the engine took it, and before a fault still to come."""
+    accepted = run.load_accepted_at or run.created_at
+    deadline = accepted + timedelta(seconds=run.required_plan.strategy.gate.timeout_sec)
+    if run.fault_at is not None and run.fault_at > accepted:
+        return min(deadline, run.fault_at)
+    return deadline
+
+
+def passes(gate: Gate, metrics: LiveMetrics) -> bool:
+    """Samples arrive, and throughput (requests/s) and error rate (0..1) lie within the gate's bounds."""
+    return (
+        metrics.total_requests > 0
+        and (gate.min_throughput is None or metrics.throughput >= gate.min_throughput)
+        and (gate.max_error_rate is None or metrics.error_rate <= gate.max_error_rate)
+    )
+
+
+def describe(metrics: LiveMetrics | None) -> str:
+    """What was measured, for people."""
+    if metrics is None or metrics.total_requests == 0:
+        return "no samples arrived"
+    return f"{metrics.total_requests} samples, {metrics.throughput:.1f} requests/s, error rate {metrics.error_rate:.3f}"
+
+
+def wanted(gate: Gate) -> str:
+    """What the gate asks for, for people."""
+    bounds = ["samples"]
+    if gate.min_throughput is not None:
+        bounds.append(f"at least {gate.min_throughput:g} requests/s")
+    if gate.max_error_rate is not None:
+        bounds.append(f"an error rate of at most {gate.max_error_rate:g}")
+    return ", ".join(bounds)

@@ -1,0 +1,77 @@
+"""Steps 6 and 7: when the lead time has passed, look once more, then tell the platform to inject."""
+
+import math
+from datetime import timedelta
+
+from tandem.domain.clock import Clock
+from tandem.domain.engine_state import StopReason
+from tandem.domain.errors import EngineError
+from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
+from tandem.domain.limits import Limits
+from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer
+from tandem.services.ask_engine import ask_status
+from tandem.services.change_run import ChangeRun
+from tandem.telemetry import LogEvent, log
+
+LOOKS = 3
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+class OpenFaultWindow:
+    """Opens the window of an experiment whose load is proven, or, with the reason, of one that has none."""
+
+    def __init__(self, change: ChangeRun, engine: LoadEngine, clock: Clock, limits: Limits) -> None:
+        self._change = change
+        self._engine = engine
+        self._clock = clock
+        self._limits = limits
+
+    def __call__(self, experiment_task_id: str) -> StepResult:
+        """CONTINUE when the window is open and the end is to be waited for."""
+        run = self._change.read(experiment_task_id)
+        answer = self._last_look(run) if run.next_step() == NextStep.CONTINUE else None
+        now = self._clock.now()
+
+        def decide(run: ExperimentRun) -> None:
+            if answer is not None and run.next_step() == NextStep.CONTINUE:
+                self._judge(run, answer)
+            run.open_due_window(now)
+
+        run = self._change(experiment_task_id, decide)
+        if run.window_opened_at is not None:
+            log(
+                LogEvent.FAULT_WINDOW_OPENED,
+                task_id=run.started_task.task_id,
+                experiment_task_id=run.experiment_task_id,
+                load_proven=run.window_load_proven,
+            )
+        return StepResult.of(run, wait_seconds=self._seconds_to_deadline(run))
+
+    def _last_look(self, run: ExperimentRun) -> StatusAnswer:
+        """Ask a few times: a fault must not be called off for one lost packet."""
+        answer = ask_status(self._engine, run)
+        for _ in range(LOOKS - 1):
+            if not isinstance(answer, EngineError):
+                break
+            self._clock.sleep(SECONDS_BETWEEN_LOOKS)
+            answer = ask_status(self._engine, run)
+        return answer
+
+    def _judge(self, run: ExperimentRun, answer: StatusAnswer) -> None:
+        now = self._clock.now()
+        run.learn(answer, now, is_sweep=False)
+        if isinstance(answer, EngineRun) or run.next_step() != NextStep.CONTINUE:
+            return
+        words = answer.message if isinstance(answer, EngineError) else "it does not know the execution"
+        reason = f"the load could not be verified at the last check: {words}"
+        if run.aborts_on_load_failure:
+            run.fail_load(StopReason.LOAD_LOST, reason, now)
+        else:
+            run.open_window(load_proven=False, reason=reason, now=now)
+
+    def _seconds_to_deadline(self, run: ExperimentRun) -> int:
+        if run.deadline is None:
+            return 1
+        # A little beyond it: whoever looks at the deadline then finds it passed.
+        left = run.deadline - self._clock.now() + timedelta(seconds=1)
+        return max(1, math.ceil(left.total_seconds()))

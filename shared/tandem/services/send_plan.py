@@ -1,0 +1,73 @@
+"""Bring a definition's plan, and the data files that go with it, to the engine."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from tandem.domain.definition import UPLOAD_SCHEME, Entry, LoadTestDefinition
+from tandem.domain.identity import Owner
+from tandem.domain.load_engine import LoadEngine
+from tandem.domain.ports import Database, ObjectStore
+from tandem.domain.upload import Upload, UploadMissing
+from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
+
+
+class DataFileLinker(Protocol):
+    """Points a plan's CSV data sets at where the engine stored their files; every other byte stays as it is."""
+
+    def __call__(self, open_plan: Callable[[], Iterable[bytes]], links: Mapping[str, str]) -> Iterable[bytes]: ...
+
+
+class SendPlan:
+    """Sends plan and data files in pieces; a plan that already is on the engine is left there."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        engine: LoadEngine,
+        write_url_plan: UrlPlanWriter,
+        link_data_files: DataFileLinker,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._engine = engine
+        self._write_url_plan = write_url_plan
+        self._link_data_files = link_data_files
+
+    def __call__(self, definition: LoadTestDefinition, duration_sec: int) -> str:
+        """The plan's path on the engine. Raises UploadMissing, StorageUnavailable and the engine's errors."""
+        if definition.entry is Entry.URL:
+            return self._engine.upload_plan(
+                f"{definition.definition_id}.jmx", [self._written(definition, duration_sec)]
+            )
+        reference = definition.content_ref or ""
+        if not reference.startswith(UPLOAD_SCHEME):
+            return reference
+        plan = self._upload(definition.owner, reference)
+        links = {
+            data.original_file_name: self._engine.upload_data_file(data.file_name, self._objects.read(data.object_key))
+            for data in (self._upload(definition.owner, path) for path in definition.data_files)
+        }
+        content = self._link_data_files(lambda: self._objects.read(plan.object_key), links)
+        return self._engine.upload_plan(plan.file_name, content)
+
+    def _written(self, definition: LoadTestDefinition, duration_sec: int) -> bytes:
+        if definition.url_case is None:
+            raise UploadMissing(f"definition {definition.definition_id} has no urlCase")
+        return self._write_url_plan(
+            UrlPlan(
+                name=definition.name,
+                endpoint=definition.endpoint,
+                case=definition.url_case,
+                threads=definition.threads,
+                ramp_up_sec=definition.ramp_up,
+                loops=definition.loops,
+                duration_sec=duration_sec,
+            )
+        )
+
+    def _upload(self, owner: Owner, path: str) -> Upload:
+        found = self._database.read(lambda uow: uow.uploads.get(owner, path))
+        if found is None:
+            raise UploadMissing(f"the upload {path} does not exist any more")
+        return found

@@ -1,0 +1,104 @@
+"""Step 10: stop means stopped. Slow on some engines (15 to 45 s), so never inside an API call."""
+
+from datetime import timedelta
+
+from tandem.domain.clock import Clock
+from tandem.domain.errors import AppError, EngineError
+from tandem.domain.experiment_run import ExperimentRun, StepResult
+from tandem.domain.limits import Limits
+from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer, StopAnswer
+from tandem.services.ask_engine import ask_status
+from tandem.services.change_run import ChangeRun
+from tandem.services.start_load import find_run
+from tandem.telemetry import LogEvent, log, warn
+
+
+class StopNotConfirmed(AppError):
+    """The engine has not confirmed yet that the load is over: stop again."""
+
+    code = "STOP_NOT_CONFIRMED"
+
+
+class StopLoadOfRun:
+    """Carries out a stop that was asked for, until the engine confirms it."""
+
+    def __init__(self, change: ChangeRun, engine: LoadEngine, clock: Clock, limits: Limits) -> None:
+        self._change = change
+        self._engine = engine
+        self._clock = clock
+        self._limits = limits
+
+    def __call__(self, experiment_task_id: str) -> StepResult:
+        """DONE once nothing runs. Raises StopNotConfirmed, or the engine's error, when it is to be called again."""
+        run = self._change.read(experiment_task_id)
+        if not run.stop_pending:
+            return StepResult.of(run)
+        if run.started_task.execution_id is None:
+            run = self._look_for_load(run)
+            if not run.stop_pending:
+                return StepResult.of(run)
+        run = self._claim(run)
+        try:
+            return StepResult.of(self._stop(run))
+        finally:
+            # Dying here leaves the claim to run out; then somebody else stops.
+            self._change(experiment_task_id, _release)
+
+    def _stop(self, run: ExperimentRun) -> ExperimentRun:
+        before = ask_status(self._engine, run)
+        if isinstance(before, EngineRun) and before.status.is_ended:
+            # Stopping a run that has ended can turn its COMPLETED into STOPPED (trap 13).
+            return self._learn(run, before)
+        said = self._engine.stop(run.started_task.execution_id or "")
+        after = ask_status(self._engine, run)
+        if isinstance(after, EngineRun) and after.status.is_ended:
+            return self._learn(run, after)
+        if after is None and said is StopAnswer.ALREADY_ENDED_OR_UNKNOWN:
+            return self._confirm_unknown(run)
+        words = after.message if isinstance(after, EngineError) else "the engine still runs the load"
+        warn(LogEvent.STOP_NOT_CONFIRMED, task_id=run.started_task.task_id, reason=words)
+        raise StopNotConfirmed(words)
+
+    def _look_for_load(self, run: ExperimentRun) -> ExperimentRun:
+        """The start was never answered: the load is stopped when it turns up, and is none when it does not."""
+        found = find_run(self._engine, run.started_task.task_id)
+        now = self._clock.now()
+        if found is not None:
+            return self._change(run.experiment_task_id, lambda run: run.accept_load(found, self._limits.grace, now))
+        attempted = run.start_attempted_at
+        if attempted is not None and now - attempted < timedelta(seconds=self._limits.start_settles):
+            raise StopNotConfirmed("the engine does not list the load yet")
+        return self._confirm_unknown(run)
+
+    def _learn(self, run: ExperimentRun, answer: StatusAnswer) -> ExperimentRun:
+        now = self._clock.now()
+
+        def take(run: ExperimentRun) -> None:
+            run.learn(answer, now, is_sweep=False)
+            run.confirm_stop(now)
+
+        changed = self._change(run.experiment_task_id, take)
+        log(LogEvent.STOP_CONFIRMED, task_id=run.started_task.task_id, status=changed.started_task.status)
+        return changed
+
+    def _confirm_unknown(self, run: ExperimentRun) -> ExperimentRun:
+        now = self._clock.now()
+        changed = self._change(run.experiment_task_id, lambda run: run.confirm_nothing_runs(now))
+        log(LogEvent.STOP_CONFIRMED, task_id=run.started_task.task_id, status=changed.started_task.status)
+        return changed
+
+    def _claim(self, run: ExperimentRun) -> ExperimentRun:
+        """One stop at a time: a second one would turn the first one's COMPLETED into STOPPED, or wait for nothing."""
+        now = self._clock.now()
+        claim = timedelta(seconds=self._limits.stop_claim)
+
+        def take(run: ExperimentRun) -> None:
+            if run.stop_claimed_at is not None and now - run.stop_claimed_at < claim:
+                raise StopNotConfirmed("another worker is stopping this load")
+            run.stop_claimed_at = now
+
+        return self._change(run.experiment_task_id, take)
+
+
+def _release(run: ExperimentRun) -> None:
+    run.stop_claimed_at = None

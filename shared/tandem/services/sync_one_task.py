@@ -1,0 +1,31 @@
+"""Read one task's state from the engine now, because a user asks."""
+
+from tandem.domain.clock import Clock
+from tandem.domain.errors import EngineError
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.identity import Owner
+from tandem.domain.load_engine import LoadEngine
+from tandem.domain.ports import TaskKey
+from tandem.services.ask_engine import ask_status
+from tandem.services.change_run import ChangeRun
+from tandem.services.find_task import FindTask
+
+
+class SyncOneTask:
+    def __init__(self, find: FindTask, change: ChangeRun, engine: LoadEngine, clock: Clock) -> None:
+        self._find = find
+        self._change = change
+        self._engine = engine
+        self._clock = clock
+
+    def __call__(self, owner: Owner, key: TaskKey) -> ExperimentRun:
+        """The task as it is after the look. Raises TaskNotFound, or the engine's error with the state unchanged."""
+        run = self._find(owner, key)
+        task = run.started_task
+        if task.status.ended or task.execution_id is None or run.plan is None:
+            return run
+        answer = ask_status(self._engine, run)
+        if isinstance(answer, EngineError):
+            raise answer
+        now = self._clock.now()
+        return self._change(run.experiment_task_id, lambda run: run.learn(answer, now, is_sweep=False))

@@ -1,0 +1,57 @@
+"""The settings of the functions, read from the environment once; docs/operations.md lists them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tandem.domain.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``database_url`` is for local use; deployed functions get a secret (host, port, username, password, dbname)."""
+
+    database_url: str | None = None
+    database_secret_arn: str | None = None
+    database_ca_file: str | None = None
+    database_pool_size: int = 1
+    engine_url: str = "http://localhost:8008"
+    engine_token_secret_arn: str | None = None
+    engine_zone: str = "UTC"
+    event_bus: str = "default"
+    stop_queue_url: str = ""
+    state_machine_arn: str = ""
+    bucket: str = ""
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read what is set; an empty variable is not. Raises ValueError naming a variable that is no number."""
+        given = {name: value for name, value in environment.items() if value.strip()}
+        defaults, limits = cls(), Limits()
+        return cls(
+            database_url=given.get("TANDEM_DATABASE_URL"),
+            database_secret_arn=given.get("TANDEM_DATABASE_SECRET_ARN"),
+            database_ca_file=given.get("TANDEM_DATABASE_CA_FILE"),
+            database_pool_size=_whole(given, "TANDEM_DATABASE_POOL_SIZE", defaults.database_pool_size),
+            engine_url=given.get("TANDEM_ENGINE_URL", defaults.engine_url).rstrip("/"),
+            engine_token_secret_arn=given.get("TANDEM_ENGINE_TOKEN_SECRET_ARN"),
+            engine_zone=given.get("TANDEM_ENGINE_ZONE", defaults.engine_zone),
+            event_bus=given.get("TANDEM_EVENT_BUS", defaults.event_bus),
+            stop_queue_url=given.get("TANDEM_STOP_QUEUE_URL", ""),
+            state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
+            bucket=given.get("TANDEM_BUCKET", ""),
+            limits=Limits(
+                start=_whole(given, "TANDEM_START_SECONDS", int(limits.start)),
+                grace=_whole(given, "TANDEM_GRACE_SECONDS", limits.grace),
+                engine_start=_whole(given, "TANDEM_ENGINE_START_SECONDS", int(limits.engine_start)),
+            ),
+        )
+
+
+def _whole(given: Mapping[str, str], name: str, default: int) -> int:
+    value = given.get(name)
+    if value is None:
+        return default
+    if not value.strip().isdecimal():
+        raise ValueError(f"{name} must be a whole number of at least 0, not {value!r}")
+    return int(value)

@@ -1,0 +1,46 @@
+"""Structured logs: one name for each point of a load test's life, never anything secret."""
+
+from enum import StrEnum
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+logger = Logger(service="tandem", log_uncaught_exceptions=False)
+
+
+class LogEvent(StrEnum):
+    """The points of the life of a load test, and of the system that runs it."""
+
+    EXPERIMENT_REFUSED = "experiment_refused"
+    EXPERIMENT_FINISHED = "experiment_finished"
+    TASK_CREATED = "task_created"
+    LOAD_STARTED = "load_started"
+    LOAD_ADOPTED = "load_adopted"
+    LOAD_NOT_STARTED = "load_not_started"
+    LOAD_PROVEN = "load_proven"
+    GATE_FAILED = "gate_failed"
+    FAULT_WINDOW_OPENED = "fault_window_opened"
+    ABORT_REQUESTED = "abort_requested"
+    STOP_REQUESTED = "stop_requested"
+    STOP_CONFIRMED = "stop_confirmed"
+    STOP_NOT_CONFIRMED = "stop_not_confirmed"
+    TASK_ENDED = "task_ended"
+    WORKFLOW_LOST = "workflow_lost"
+    ORPHAN_FOUND = "orphan_found"
+    SWEEP_DONE = "sweep_done"
+    SWEEP_SKIPPED = "sweep_skipped"
+    MESSAGES_NOT_DELIVERED = "messages_not_delivered"
+    REQUEST_REFUSED = "request_refused"
+    REQUEST_FAILED = "request_failed"
+    EVENT_REFUSED = "event_refused"
+    ENGINE_TROUBLE = "engine_trouble"
+
+
+def log(event: LogEvent, **facts: Any) -> None:
+    """Write one line at INFO. ``facts`` are plain values; a None is left out."""
+    logger.info(event, extra={name: value for name, value in facts.items() if value is not None})
+
+
+def warn(event: LogEvent, **facts: Any) -> None:
+    """As ``log``, at WARNING: an operator may have to look."""
+    logger.warning(event, extra={name: value for name, value in facts.items() if value is not None})

@@ -1,0 +1,1 @@
+"""What starts a function besides HTTP: workflow steps, events, queue messages and ticks."""
