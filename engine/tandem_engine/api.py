@@ -96,7 +96,11 @@ class Api:
     async def stop(self, request: Request) -> Response:
         run = await run_in_threadpool(self._executions.stop, _id(request))
         # Waited for without a thread, and so that a caller who leaves does not disturb the others who wait.
-        await asyncio.wait({asyncio.wrap_future(run.done)})
+        ended = asyncio.wrap_future(run.done)
+        try:
+            await asyncio.wait({ended})
+        finally:
+            ended.cancel()
         return _success(True, "execution stopped")
 
     async def status(self, request: Request) -> Response:
@@ -185,10 +189,13 @@ class Api:
 async def _snapshots(run: Run) -> AsyncIterator[bytes]:
     """One MetricsSnapshot a second, and a last one when the run has ended."""
     ended = asyncio.wrap_future(run.done)
-    while not ended.done():
+    try:
+        while not run.done.done():
+            yield snapshot_event(run.snapshot() or run.empty_snapshot())
+            await asyncio.wait({ended}, timeout=1)
         yield snapshot_event(run.snapshot() or run.empty_snapshot())
-        await asyncio.wait({ended}, timeout=1)
-    yield snapshot_event(run.snapshot() or run.empty_snapshot())
+    finally:
+        ended.cancel()
 
 
 class _BearerGate:

@@ -53,6 +53,8 @@ def run_arguments(
         "jmeter.save.saveservice.thread_counts": "true",
         "jmeter.save.saveservice.time": "true",
         "jmeter.save.saveservice.timestamp_format": "ms",
+        # Threads that a plan's own code left behind must not keep a run that is over alive.
+        "jmeterengine.force.system.exit": "true",
         "jmeterengine.nongui.port": str(stop_port),
         "jmeterengine.nongui.maxport": str(stop_port),
     }

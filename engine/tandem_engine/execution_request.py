@@ -18,6 +18,7 @@ _LEAST_HEAP: Final = 32 * 1024**2
 # What the engine itself needs to say: its stop port, its way of reading the JTL, how it finds its processes again.
 RESERVED_PROPERTIES: Final = frozenset(
     {
+        "jmeterengine.force.system.exit",
         "jmeterengine.nongui.port",
         "jmeterengine.nongui.maxport",
         "jmeter.save.saveservice.autoflush",

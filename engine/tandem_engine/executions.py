@@ -184,7 +184,9 @@ class Executions:
                     execution_id=execution_id,
                     directory_name=f"{file_stamp(created)}_{execution_id}",
                     request=replace(request),
-                    stop_port=free_stop_port({other.execution.stop_port for other in self._runs.values()}),
+                    stop_port=free_stop_port(
+                        {other.execution.stop_port for other in self._runs.values() if not other.done.done()}
+                    ),
                     created=created,
                     plan_copy=None if copy is None else str(copy),
                 )

@@ -111,17 +111,20 @@ class JtlFollower:
         return self.totals
 
     def _take_whole_records(self) -> None:
-        end = self._end_of_whole_records()
-        if end == 0 and len(self._pending) > _LONGEST_RECORD:
-            end = self._pending.rfind(b"\n") + 1
-            self._scanned, self._quotes_odd = end, False
-        if end == 0:
-            return
-        text = bytes(self._pending[:end]).decode("utf-8", errors="replace")
-        del self._pending[:end]
-        self._scanned -= end
-        self.consumed += end
-        self._count(text)
+        self._take(self._end_of_whole_records())
+        while len(self._pending) > _LONGEST_RECORD and (line_end := self._pending.find(b"\n")) >= 0:
+            # Give up the line with the quote that nobody closed, and look at all behind it with fresh eyes.
+            self._take(line_end + 1)
+            self._scanned, self._quotes_odd = 0, False
+            self._take(self._end_of_whole_records())
+
+    def _take(self, end: int) -> None:
+        if end:
+            text = bytes(self._pending[:end]).decode("utf-8", errors="replace")
+            del self._pending[:end]
+            self._scanned -= end
+            self.consumed += end
+            self._count(text)
 
     def _end_of_whole_records(self) -> int:
         """Offset behind the last line end outside quotes, in what is pending.

@@ -64,9 +64,13 @@ def with_duration(content: bytes, duration: int) -> bytes:
 def _read(content: bytes) -> _Reading:
     if len(content) > MAX_PLAN_BYTES:
         raise NotATestPlan(f"it is larger than {MAX_PLAN_BYTES} bytes")
+    try:
+        # JMeter reads plans as UTF-8 whatever they say themselves (_file_encoding in saveservice.properties).
+        content.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise NotATestPlan(f"it is not UTF-8: {fault}") from fault
     reading = _Reading()
     path: list[_Element] = []
-    # JMeter reads plans as UTF-8 whatever their declaration says (_file_encoding in saveservice.properties).
     parser = expat.ParserCreate(encoding="UTF-8")
 
     def on_start(name: str, attributes: dict[str, str]) -> None:
@@ -95,7 +99,7 @@ def _read(content: bytes) -> _Reading:
     try:
         parser.Parse(content, True)
     except expat.ExpatError as fault:
-        raise NotATestPlan(f"it is not well-formed UTF-8 XML: {fault}") from fault
+        raise NotATestPlan(f"it is not well-formed XML: {fault}") from fault
     return reading
 
 

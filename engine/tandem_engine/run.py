@@ -36,15 +36,20 @@ class Run:
         self.execution = execution
         self.files = files
         self.done: Future[None] = Future()
+        # From here on nobody who waits for it can cancel it.
+        self.done.set_running_or_notify_cancel()
         self._settings = settings
         self._on_end = on_end
         self._lock = threading.Lock()
         self._process: JMeterProcess | None = None
-        self._adopted = False
+        self._watched_since = 0
+        self._sampled = False
         self._over = execution.status.is_final
         self._hurry = False
         self._wake = threading.Event()
         self._follower = JtlFollower(files.jtl)
+        self._followed_at = 0.0
+        self._stopping: StopSequence | None = None
         self._snapshot: dict[str, Any] | None = execution.metrics
         if self._over:
             self.done.set_result(None)
@@ -73,7 +78,7 @@ class Run:
     def adopt(self, process: JMeterProcess) -> None:
         """Take over a JMeter that an earlier engine started."""
         self._process = process
-        self._adopted = True
+        self._watched_since = now_ms()
         with self._lock:
             self.execution.process = process.identity
             self.execution.started = self.execution.started or self.execution.created
@@ -155,9 +160,6 @@ class Run:
                 self._over = True
             return self._over
 
-    _stopping: StopSequence | None = None
-    _followed_at = 0.0
-
     def _tend(self) -> None:
         """One round while JMeter lives. Raises OSError."""
         assert self._process is not None  # noqa: S101 - for the type checker: a run without one is over
@@ -172,8 +174,11 @@ class Run:
             behind = self._follower.advance()
             self._followed_at = 0.0 if behind else time.monotonic()
             if self.files.jtl.exists():
-                if self._follower.totals.total and (self._snapshot is None or not self._snapshot["totalRequests"]):
-                    self.note("FIRST_SAMPLES", "JMeter has written its first samples")
+                first = self._follower.totals.first_start
+                if first is not None and not self._sampled:
+                    self._sampled = True
+                    if first >= self._watched_since:
+                        self.note("FIRST_SAMPLES", "JMeter has written its first samples")
                 self._snapshot = self._measure(now_ms(), self._follower.totals)
 
     def _keep_time_limits(self) -> None:
