@@ -5,10 +5,25 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-DEFAULT_HEADER = (
-    "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
-    "grpThreads,allThreads,URL,Latency,IdleTime,Connect"
-).split(",")
+DEFAULT_HEADER = [
+    "timeStamp",
+    "elapsed",
+    "label",
+    "responseCode",
+    "responseMessage",
+    "threadName",
+    "dataType",
+    "success",
+    "failureMessage",
+    "bytes",
+    "sentBytes",
+    "grpThreads",
+    "allThreads",
+    "URL",
+    "Latency",
+    "IdleTime",
+    "Connect",
+]
 
 
 @dataclass(frozen=True)

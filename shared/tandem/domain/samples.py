@@ -104,7 +104,7 @@ class CountedSamples:
 
     Transaction Controller rows are in ``labels`` only. ``other_labels`` counts the samples whose label came after
     MAX_LABELS others. ``phases`` and ``buckets`` hold those that have samples; ``buckets`` is keyed by
-    ``end // bucket_ms``. ``other_errors`` counts the errors whose kind came after MAX_DISTINCT_ERRORS others; it is 0 when all kinds were kept.
+    ``end // bucket_ms``. ``other_errors`` counts the errors whose kind came after MAX_DISTINCT_ERRORS others.
     ``skipped`` counts the records that could not be used.
     """
 

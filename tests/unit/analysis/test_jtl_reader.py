@@ -1,10 +1,10 @@
 """What the reader takes, what it skips and what it refuses."""
 
 import pytest
-
 from tandem.adapters.jtl.reader import read_jtl
 from tandem.domain.errors import UnreadableResults
 from tandem.domain.samples import AnalysisPlan, CountedSamples, ErrorKind, LabelKey
+
 from tests.factories.jtl import DEFAULT_HEADER, Sample, jtl
 
 START = 1_755_591_301_000

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 
 import pytest
-
 from tandem.adapters.jtl.reader import read_jtl
 from tandem.domain.analysis import analyse
 from tandem.domain.samples import AnalysisPlan

@@ -61,7 +61,7 @@ def layout_of(first_line: bytes) -> tuple[Layout, int]:
             if missing:
                 raise UnreadableResults(f"The result file has no column {' and '.join(missing)}.")
             return _layout(delimiter, names), len(first_line)
-    return _layout(",", list(DEFAULT_COLUMNS)), mark
+    return DEFAULT_LAYOUT, mark
 
 
 def _layout(delimiter: str, names: list[str]) -> Layout:
@@ -82,3 +82,7 @@ def _layout(delimiter: str, names: list[str]) -> Layout:
         sent=index("sentBytes"),
         threads=index("allThreads"),
     )
+
+
+DEFAULT_LAYOUT = _layout(",", list(DEFAULT_COLUMNS))
+"""Of a file without a header."""

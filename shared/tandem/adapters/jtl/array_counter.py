@@ -1,0 +1,329 @@
+"""Counts columns of samples into groups by numpy, in memory that depends on distinct latencies, not on samples."""
+
+from array import array
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.adapters.jtl.column_block import ColumnBlock, Flags, Integers
+from tandem.adapters.jtl.kinds import ErrorKinds, Labels
+from tandem.adapters.jtl.layout import Layout
+from tandem.domain.phases import phase_cuts
+from tandem.domain.samples import AnalysisPlan, CountedSamples, Group, PhaseName, epoch_ms
+from tandem.domain.timeseries import bucket_width
+
+_ELAPSED_BITS = 30  # holds MAX_ELAPSED_DIGITS
+_ELAPSED_MASK = (1 << _ELAPSED_BITS) - 1
+_MAX_PENDING = 1 << 18
+_MAX_UNDECIDED = 1 << 18
+_FAR = 1 << 62
+
+
+class _Totals:
+    """The sums and extremes of one group; a sum is 0 where the file has no such column."""
+
+    __slots__ = ("elapsed", "errors", "first_start", "last_end", "received", "samples", "sent", "threads")
+
+    def __init__(self) -> None:
+        self.samples = self.errors = self.received = self.sent = self.elapsed = 0
+        self.first_start, self.last_end, self.threads = _FAR, -1, -1
+
+    def add(self, other: "_Totals") -> None:
+        self.samples += other.samples
+        self.errors += other.errors
+        self.received += other.received
+        self.sent += other.sent
+        self.elapsed += other.elapsed
+        self.first_start = min(self.first_start, other.first_start)
+        self.last_end = max(self.last_end, other.last_end)
+        self.threads = max(self.threads, other.threads)
+
+
+class _Rows(NamedTuple):
+    """The columns that totals need."""
+
+    start: Integers
+    end: Integers
+    elapsed: Integers
+    failed: Flags | None
+    received: Integers | None
+    sent: Integers | None
+    threads: Integers | None
+
+    def where(self, chosen: Flags | Integers) -> "_Rows":
+        return _Rows(*(None if column is None else column[chosen] for column in self))  # type: ignore[arg-type]
+
+
+def _joined(pieces: list[_Rows]) -> _Rows:
+    columns = zip(*pieces, strict=True)
+    return _Rows(*(None if column[0] is None else np.concatenate(column) for column in columns))  # type: ignore[arg-type]
+
+
+class _Counts:
+    """How often each latency occurred in each group; groups are whole numbers, of either sign."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, np.int64)
+        self._counts = np.empty(0, np.int64)
+        self._pending: list[Integers] = []
+        self._waiting = 0
+
+    def add(self, group: Integers | int, elapsed: Integers) -> None:
+        self._pending.append((group << _ELAPSED_BITS) | elapsed)
+        self._waiting += len(elapsed)
+        if self._waiting >= max(_MAX_PENDING, len(self._keys) // 2):
+            self._settle()
+
+    def regroup(self, divisor: int, origin: int, new_origin: int) -> None:
+        """Merge the groups so that group g becomes ``(g + origin) // divisor - new_origin``."""
+        self._settle()
+        groups = ((self._keys >> _ELAPSED_BITS) + origin) // divisor - new_origin
+        self._merge((groups << _ELAPSED_BITS) | (self._keys & _ELAPSED_MASK), self._counts)
+
+    def groups(self) -> dict[int, tuple["array[int]", "array[int]"]]:
+        """For each group its distinct latencies, ascending, and their counts."""
+        self._settle()
+        groups = self._keys >> _ELAPSED_BITS
+        borders = np.append(_run_starts(groups), len(groups)).tolist()
+        return {
+            int(groups[begin]): (_as_array(self._keys[begin:stop] & _ELAPSED_MASK), _as_array(self._counts[begin:stop]))
+            for begin, stop in pairwise(borders)
+        }
+
+    def _settle(self) -> None:
+        if not self._waiting:
+            return
+        keys = np.concatenate(self._pending)
+        self._pending, self._waiting = [], 0
+        keys, counts = _counted(keys)
+        self._merge(np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts]))
+
+    def _merge(self, keys: Integers, counts: Integers) -> None:
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        begins = _run_starts(keys)
+        self._keys = keys[begins]
+        self._counts = np.add.reduceat(counts[order], begins) if len(begins) else counts
+
+
+def _counted(keys: Integers) -> tuple[Integers, Integers]:
+    """The distinct keys, ascending, and how often each occurs."""
+    groups, elapsed = keys >> _ELAPSED_BITS, keys & _ELAPSED_MASK
+    lowest, stride = int(groups.min()), int(elapsed.max()) + 1
+    if (int(groups.max()) - lowest + 1) * stride <= 8 * len(keys):  # one counter for each possible key is cheapest
+        counts = np.bincount((groups - lowest) * stride + elapsed)
+        used = np.flatnonzero(counts)
+        group, latency = np.divmod(used, stride)
+        return ((group + lowest) << _ELAPSED_BITS) | latency, counts[used]
+    keys.sort()
+    begins = _run_starts(keys)
+    return keys[begins], np.diff(np.append(begins, len(keys)))
+
+
+def _run_starts(values: Integers) -> Integers:
+    """Where each run of equal values begins."""
+    if not len(values):
+        return np.empty(0, np.int64)
+    return np.flatnonzero(np.concatenate([np.ones(1, np.bool_), values[1:] != values[:-1]]))
+
+
+def _as_array(values: Integers) -> "array[int]":
+    result = array("q")
+    result.frombytes(values.astype(np.int64).tobytes())
+    return result
+
+
+class ArrayCounter:
+    """Takes blocks of samples in any order and counts them as the plan asks.
+
+    Whether a sample belongs to the warm-up is known only when the first start of all is. Until the end the samples
+    that ended before the warm-up would, as it looks so far, are kept one by one; past _MAX_UNDECIDED of them those that
+    ended first are settled as warm-up. They would be settled wrongly only if a sample came later that had begun before
+    all others by more than the time which the kept ones span.
+    """
+
+    def __init__(self, layout: Layout, plan: AnalysisPlan, labels: Labels, errors: ErrorKinds) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._labels = labels
+        self._errors = errors
+        self._fault_start = _FAR if plan.fault_start is None else epoch_ms(plan.fault_start)
+        self._fault_end = _FAR if plan.fault_end is None else epoch_ms(plan.fault_end)
+        self._label_totals: dict[int, _Totals] = {}
+        self._label_counts = _Counts()
+        self._bucket_totals: dict[int, _Totals] = {}
+        self._bucket_counts = _Counts()
+        self._bucket_ms = bucket_width(0, 0, plan.bucket_ms)
+        self._origin: int | None = None
+        self._phase_totals: dict[int, _Totals] = {}
+        self._phase_counts = _Counts()
+        self._undecided: list[_Rows] = []
+        self._first_start, self._first_end, self._last_end = _FAR, _FAR, -1
+
+    def add(self, block: ColumnBlock) -> None:
+        """Count a block's samples."""
+        if not len(block.start):
+            return
+        rows = _Rows(
+            block.start,
+            block.start + block.elapsed,
+            block.elapsed,
+            block.failed,
+            block.received,
+            block.sent,
+            block.threads,
+        )
+        if block.label is not None:
+            _tally(self._label_totals, block.label, rows)
+            self._label_counts.add(block.label, rows.elapsed)
+        if block.transaction is not None:
+            rows = rows.where(~block.transaction)
+        if not len(rows.start):
+            return
+        self._first_start = min(self._first_start, int(rows.start.min()))
+        self._first_end = min(self._first_end, int(rows.end.min()))
+        self._last_end = max(self._last_end, int(rows.end.max()))
+        self._count_buckets(rows)
+        self._count_phases(rows)
+
+    def counted(self, skipped: int) -> CountedSamples:
+        """What has been counted, with the number of records that were skipped."""
+        for rows in self._undecided:
+            cuts = phase_cuts(self._first_start, self._last_end, self._plan)
+            decided: Integers = (rows.end >= cuts.warm_up_end).astype(np.int64)
+            _tally(self._phase_totals, decided, rows)
+            self._phase_counts.add(decided, rows.elapsed)
+        self._undecided = []
+        phase_counts = self._phase_counts.groups()
+        self._phase_counts.regroup(len(PhaseName), 0, 0)
+        overall_totals = _Totals()
+        for totals in self._phase_totals.values():
+            overall_totals.add(totals)
+        names = list(PhaseName)
+        keys = self._labels.keys()
+        origin = self._origin or 0
+        return CountedSamples(
+            overall=self._group(overall_totals, self._phase_counts.groups().get(0, (array("q"), array("q")))),
+            labels={
+                keys[number]: self._group(self._label_totals[number], found)
+                for number, found in self._label_counts.groups().items()
+                if number >= 0
+            },
+            other_labels=self._label_totals[-1].samples if -1 in self._label_totals else 0,
+            phases={names[code]: self._group(self._phase_totals[code], found) for code, found in phase_counts.items()},
+            bucket_ms=self._bucket_ms,
+            buckets={
+                index + origin: self._group(self._bucket_totals[index + origin], found)
+                for index, found in self._bucket_counts.groups().items()
+            },
+            errors=self._errors.counts(),
+            other_errors=self._errors.others,
+            skipped=skipped,
+        )
+
+    def _count_buckets(self, rows: _Rows) -> None:
+        width = bucket_width(self._first_end, self._last_end, self._plan.bucket_ms, at_least=self._bucket_ms)
+        if self._origin is None:
+            self._origin = self._first_end // width
+        elif width != self._bucket_ms:
+            divisor = width // self._bucket_ms
+            self._bucket_counts.regroup(divisor, self._origin, self._origin // divisor)
+            self._origin //= divisor
+            narrow, self._bucket_totals = self._bucket_totals, {}
+            for index, totals in narrow.items():
+                self._bucket_totals.setdefault(index // divisor, _Totals()).add(totals)
+        self._bucket_ms = width
+        indexes = rows.end // width
+        _tally(self._bucket_totals, indexes, rows)
+        self._bucket_counts.add(indexes - self._origin, rows.elapsed)
+
+    def _count_phases(self, rows: _Rows) -> None:
+        warm_up_end = min(self._first_start + self._plan.ramp_up_sec * 1000, self._fault_start)
+        phase: Integers = (rows.end >= warm_up_end).astype(np.int64)
+        phase += rows.end >= self._fault_start
+        phase += rows.end >= self._fault_end
+        open_rows = phase == 0
+        if open_rows.any():
+            self._undecided.append(rows.where(open_rows))
+            self._settle_oldest()
+            rows = rows.where(~open_rows)
+            phase = phase[~open_rows]
+        if len(phase):
+            _tally(self._phase_totals, phase, rows)
+            self._phase_counts.add(phase, rows.elapsed)
+
+    def _settle_oldest(self) -> None:
+        if sum(len(rows.start) for rows in self._undecided) <= _MAX_UNDECIDED:
+            return
+        rows = _joined(self._undecided)
+        order = np.argsort(rows.end, kind="stable")
+        half = len(order) // 2
+        settled = rows.where(order[:half])
+        self._undecided = [rows.where(order[half:])]
+        warm_up = np.zeros(half, np.int64)
+        _tally(self._phase_totals, warm_up, settled)
+        self._phase_counts.add(warm_up, settled.elapsed)
+
+    def _group(self, totals: _Totals, counts: tuple["array[int]", "array[int]"]) -> Group:
+        return Group(
+            samples=totals.samples,
+            errors=None if self._layout.success is None else totals.errors,
+            received_bytes=None if self._layout.received is None else totals.received,
+            sent_bytes=None if self._layout.sent is None else totals.sent,
+            first_start=totals.first_start if totals.samples else None,
+            last_end=totals.last_end if totals.samples else None,
+            max_threads=totals.threads if totals.threads >= 0 else None,
+            elapsed_total=totals.elapsed,
+            elapsed=counts[0],
+            counts=counts[1],
+        )
+
+
+def _tally(into: dict[int, _Totals], group: Integers, rows: _Rows) -> None:
+    """Add each row to the totals of its group."""
+    lowest, highest = int(group.min()), int(group.max())
+    if lowest == highest:
+        begins, ordered = np.zeros(1, np.int64), rows
+        numbers = [lowest]
+    else:
+        narrow: NDArray[np.int64] | NDArray[np.uint16] = group - lowest
+        if highest - lowest < 1 << 16:
+            narrow = narrow.astype(np.uint16)  # sorted by radix, several times as fast
+        order = np.argsort(narrow, kind="stable")
+        group = group[order]
+        begins = _run_starts(group)
+        ordered = rows.where(order)
+        numbers = group[begins].tolist()
+    sizes = np.diff(np.append(begins, len(group))).tolist()
+
+    def sums(column: Integers | Flags | None) -> Iterable[int]:
+        if column is None:
+            return [0] * len(numbers)
+        found: list[int] = np.add.reduceat(column, begins, dtype=np.int64).tolist()
+        return found
+
+    figures = zip(
+        numbers,
+        sizes,
+        sums(ordered.failed),
+        sums(ordered.received),
+        sums(ordered.sent),
+        sums(ordered.elapsed),
+        np.minimum.reduceat(ordered.start, begins).tolist(),
+        np.maximum.reduceat(ordered.end, begins).tolist(),
+        [-1] * len(numbers) if ordered.threads is None else np.maximum.reduceat(ordered.threads, begins).tolist(),
+        strict=True,
+    )
+    for number, size, errors, received, sent, elapsed, first_start, last_end, threads in figures:
+        totals = into.setdefault(number, _Totals())
+        totals.samples += size
+        totals.errors += errors
+        totals.received += received
+        totals.sent += sent
+        totals.elapsed += elapsed
+        totals.first_start = min(totals.first_start, first_start)
+        totals.last_end = max(totals.last_end, last_end)
+        totals.threads = max(totals.threads, threads)

@@ -1,0 +1,227 @@
+"""The fast way of reading gives what the csv module gives, whatever the file and however it is cut into chunks."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tandem.adapters.jtl import array_counter, interner, kinds, reader, row_counter
+from tandem.adapters.jtl.column_reading import ColumnReading
+from tandem.adapters.jtl.layout import Layout
+from tandem.adapters.jtl.reader import read_jtl, read_with
+from tandem.adapters.jtl.row_reading import RowReading
+from tandem.domain.samples import EPOCH, AnalysisPlan, CountedSamples, Group
+
+from tests.factories.jtl import DEFAULT_HEADER, Sample, jtl
+
+START = 1_755_591_301_000
+PLAN = AnalysisPlan(
+    fault_start=EPOCH + timedelta(milliseconds=START + 20_000),
+    fault_end=EPOCH + timedelta(milliseconds=START + 40_000),
+    ramp_up_sec=5,
+)
+
+
+def plain(counted: CountedSamples) -> dict[str, Any]:
+    """A result in which sequences compare by their values."""
+
+    def group(value: Group) -> dict[str, Any]:
+        found = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {**found, "elapsed": list(value.elapsed), "counts": list(value.counts)}
+
+    def shown(value: object) -> object:
+        if isinstance(value, Group):
+            return group(value)
+        if isinstance(value, dict):
+            return {key: shown(member) for key, member in value.items()}
+        return value
+
+    return {field.name: shown(getattr(counted, field.name)) for field in fields(counted)}
+
+
+def by_rows(chunks: Iterable[bytes], plan: AnalysisPlan = PLAN) -> dict[str, Any]:
+    return plain(read_with(RowReading, chunks, plan))
+
+
+def by_columns(chunks: Iterable[bytes], plan: AnalysisPlan = PLAN) -> dict[str, Any]:
+    return plain(read_with(ColumnReading, chunks, plan))
+
+
+texts = st.one_of(
+    st.sampled_from(
+        ["home", "", "a,b", 'say "hi"', "two\nlines", "two\r\nlines", '"', '""', "查票", "\r", "caf\udce9"]
+    ),
+    st.text(alphabet='ab,;"\n\r é\0', max_size=40),
+    st.text(alphabet="xyz", min_size=7, max_size=17),
+)
+messages = st.one_of(
+    texts, st.just("Number of samples in transaction : 3, failing samples : 0"), st.just("Number of s")
+)
+samples = st.builds(
+    Sample,
+    start=st.one_of(st.integers(START, START + 60_000), st.integers(0, 10**14)),
+    elapsed=st.one_of(st.integers(0, 500), st.integers(0, 10**9 - 1)),
+    label=texts,
+    code=st.sampled_from(["200", "503", "", "Non HTTP response code: java.net.SocketTimeoutException"]),
+    message=messages,
+    success=st.booleans(),
+    failure_message=texts,
+    received=st.integers(0, 10**10 - 1),
+    sent=st.integers(0, 5),
+    threads=st.integers(0, 99),
+)
+near_samples = st.builds(
+    Sample,
+    start=st.integers(START, START + 60_000),
+    elapsed=st.integers(0, 3000),
+    label=st.sampled_from(["home", "cart, full", "checkout of a very long name indeed"]),
+    success=st.booleans(),
+    code=st.sampled_from(["200", "503"]),
+    message=st.sampled_from(["OK", "Busy, later", "Number of samples in transaction : 3, failing samples : 0"]),
+)
+columns = st.permutations(DEFAULT_HEADER).flatmap(
+    lambda order: st.integers(0, len(order)).map(
+        lambda kept: list(dict.fromkeys([*order[:kept], "timeStamp", "elapsed"]))
+    )
+)
+damage = st.one_of(
+    st.just(b""),
+    st.sampled_from(
+        [
+            b'"',
+            b",",
+            b"\n",
+            b"\r",
+            b"\xff",
+            b"\0",
+            b'a"b',
+            b'"a"b,\n',
+            b"\n\n",
+            b"x,y\n",
+            b'"\n',
+            b",,,,\n",
+            b"\xef\xbb\xbf",
+        ]
+    ),
+    st.binary(max_size=6),
+)
+
+
+def cut(data: bytes, places: list[float]) -> list[bytes]:
+    marks = sorted({0, len(data), *(int(place * len(data)) for place in places)})
+    return [data[begin:end] for begin, end in pairwise(marks)]
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    data = jtl(
+        draw(st.lists(st.one_of(samples, near_samples), max_size=12)),
+        columns=draw(st.one_of(st.just(DEFAULT_HEADER), columns)),
+        header=draw(st.booleans()),
+        line_end=draw(st.sampled_from(["\n", "\r\n"])),
+        delimiter=draw(st.sampled_from([",", ",", ";"])),
+    )
+    begin = draw(st.integers(0, len(data)))
+    data = data[:begin] + draw(damage) + data[begin:]
+    return data[: len(data) - draw(st.integers(0, 40))] if draw(st.booleans()) else data
+
+
+def outcome(read: Any, chunks: list[bytes], plan: AnalysisPlan) -> object:
+    try:
+        return read(chunks, plan)
+    except Exception as refused:  # noqa: BLE001 - whatever is raised must be raised by both
+        return type(refused), str(refused)
+
+
+@settings(max_examples=400, deadline=None)
+@given(files(), st.lists(st.floats(0, 1), max_size=4), st.sampled_from([16, 100, 1000]))
+@example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b"\n1,2,c\n', [0.6], 16)
+@example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b\n1,2,c\n', [], 100)
+@example(b'timeStamp,elapsed,label\n1,2,a\n1,2,"', [], 100)
+def test_any_file_in_any_pieces_gives_what_the_csv_module_gives_of_the_whole(
+    data: bytes, places: list[float], piece_bytes: int
+) -> None:
+    whole = outcome(by_rows, [data], PLAN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "PIECE_BYTES", piece_bytes)
+        assert outcome(by_rows, cut(data, places), PLAN) == whole
+        assert outcome(by_columns, cut(data, places), PLAN) == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(near_samples, min_size=1, max_size=60), st.integers(0, 40), st.randoms())
+def test_the_order_of_rows_changes_nothing(rows: list[Sample], ramp_up_sec: int, random: Any) -> None:
+    plan = AnalysisPlan(PLAN.fault_start, PLAN.fault_end, ramp_up_sec, bucket_ms=None)
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "PIECE_BYTES", 300)
+        assert by_columns([jtl(rows)], plan) == by_columns([jtl(shuffled)], plan) == by_rows([jtl(shuffled)], plan)
+
+
+def test_pieces_that_jmeter_writes_are_read_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[ColumnReading] = []
+
+    def noted(layout: Layout, plan: AnalysisPlan) -> ColumnReading:
+        readings.append(ColumnReading(layout, plan))
+        return readings[-1]
+
+    monkeypatch.setattr(reader, "PIECE_BYTES", 1000)
+    rows = [Sample(START + i, 5, label='a "b",\nc', message="x, y", success=i % 2 == 0) for i in range(200)]
+    for line_end in ("\n", "\r\n"):
+        counted = read_with(noted, [jtl(rows, line_end=line_end)], PLAN)
+        assert (counted.overall.samples, counted.overall.errors) == (200, 100)
+        assert readings[-1].pieces_by_rows == 0
+
+
+@pytest.mark.parametrize("wanted", [None, 1, 7, 1000])
+def test_buckets_widen_while_reading_as_if_the_span_had_been_known(
+    wanted: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PIECE_BYTES", 200)
+    rows = [Sample(START + (i * 7919) % 5_000_000, i % 400) for i in range(400)]
+    plan = AnalysisPlan(bucket_ms=wanted)
+    assert by_columns([jtl(rows)], plan) == by_rows([jtl(rows)], plan)
+
+
+def test_bounds_on_labels_and_errors_hold_alike_in_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (kinds, row_counter):
+        monkeypatch.setattr(module, "MAX_LABELS", 5)
+        monkeypatch.setattr(module, "MAX_DISTINCT_ERRORS", 3)
+    monkeypatch.setattr(interner, "_MAX_KNOWN", 4)
+    monkeypatch.setattr(reader, "PIECE_BYTES", 500)
+    rows = [Sample(START + i, 5, label=f"l{i % 9}", message=f"m{i % 7}", code="500", success=False) for i in range(99)]
+    found = by_columns([jtl(rows)])
+    assert found == by_rows([jtl(rows)])
+    assert (len(found["labels"]), found["other_labels"]) == (5, 44)
+    assert (len(found["errors"]), found["other_errors"]) == (3, 56)
+
+
+def test_texts_too_long_for_words_are_told_apart() -> None:
+    rows = [Sample(START + i, 5, label="x" * 400 + str(i % 3)) for i in range(30)]
+    assert by_columns([jtl(rows)]) == by_rows([jtl(rows)])
+
+
+def test_a_long_warm_up_is_settled_in_part_and_still_exact_for_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array_counter, "_MAX_UNDECIDED", 20)
+    monkeypatch.setattr(reader, "PIECE_BYTES", 500)
+    rows = [Sample(START + i * 20 - (i == 3) * 50, 30) for i in range(1000)]
+    assert by_columns([jtl(rows)]) == by_rows([jtl(rows)])
+
+
+def test_pending_counts_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array_counter, "_MAX_PENDING", 10)
+    monkeypatch.setattr(reader, "PIECE_BYTES", 500)
+    rows = [Sample(START + i * 100, (i * 37) % 50 + (i % 11 == 0) * 10**6) for i in range(500)]
+    assert by_columns([jtl(rows)]) == by_rows([jtl(rows)])
+
+
+def test_a_large_file_is_read_by_columns_and_a_small_one_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Sample(START + i, i % 9) for i in range(100)]
+    small = plain(read_jtl([jtl(rows)], PLAN))
+    monkeypatch.setattr(reader, "SMALL_FILE_BYTES", 1000)
+    assert plain(read_jtl(cut(jtl(rows), [0.01, 0.5]), PLAN)) == small == by_rows([jtl(rows)])
