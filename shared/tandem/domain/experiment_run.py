@@ -365,7 +365,7 @@ class ExperimentRun:
         if not self.task.status.ended:
             if outcome != Outcome.SUCCEEDED or not self.may_be_on_engine:
                 self.request_stop(StopReason.EXPERIMENT_ENDED, story, now)
-            elif self.required_plan.strategy.stop_on_completion:
+            elif self.plan is not None and self.plan.strategy.stop_on_completion:
                 self.request_stop(StopReason.STOP_ON_COMPLETION, story, now)
         self._wake_workflow()
 
@@ -400,7 +400,8 @@ class ExperimentRun:
         facts = TaskFacts(
             now=now,
             load_started_at=self.load_accepted_at or task.start_time,
-            planned_seconds=self.required_plan.strategy.traffic_duration_sec,
+            # A task from before there were plans: no duration is known, so none is waited for.
+            planned_seconds=0 if self.plan is None else self.plan.strategy.traffic_duration_sec,
             stop=stop,
             missing_sweeps=self.missing_sweeps,
             is_sweep=is_sweep,

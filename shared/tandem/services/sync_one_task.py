@@ -22,7 +22,7 @@ class SyncOneTask:
         """The task as it is after the look. Raises TaskNotFound, or the engine's error with the state unchanged."""
         run = self._find(owner, key)
         task = run.started_task
-        if task.status.ended or task.execution_id is None or run.plan is None:
+        if task.status.ended or task.execution_id is None:
             return run
         answer = ask_status(self._engine, run)
         if isinstance(answer, EngineError):

@@ -184,8 +184,7 @@ class SweepFacts:
             run.ask_for_stop()
 
     def _settle_started(self, run: ExperimentRun, answer: StatusAnswer) -> None:
-        if run.plan is not None:
-            run.learn(answer, self.now, is_sweep=True)
+        run.learn(answer, self.now, is_sweep=True)
         if run.stop_pending and run.missing_sweeps >= SWEEPS_UNTIL_FORGOTTEN:
             run.confirm_nothing_runs(self.now)
 
