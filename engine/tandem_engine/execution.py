@@ -18,6 +18,10 @@ _EVENTS_FILE: Final = "events.jsonl"
 _TAIL_BYTES: Final = 4 * 1024 * 1024
 
 
+class UnreadableState(Exception):
+    """A state file holds no execution, or one of a version that we do not know."""
+
+
 class Status(StrEnum):
     """The states of an execution; all but the first two are final."""
 
@@ -135,7 +139,7 @@ class ExecutionFiles:
 
 
 def load_execution(state_file: Path) -> Execution:
-    """Read one ``execution.json``. Raises OSError, ValueError (no such state, or of another version)."""
+    """Read one ``execution.json``. Raises OSError, UnreadableState."""
     try:
         state = json.loads(state_file.read_bytes())
         process = state["process"]
@@ -149,8 +153,8 @@ def load_execution(state_file: Path) -> Execution:
                 "dashboard": Dashboard(state["dashboard"]),
             }
         )
-    except (TypeError, KeyError) as fault:
-        raise ValueError(f"{state_file} is no execution state: {fault}") from fault
+    except (TypeError, KeyError, ValueError) as fault:
+        raise UnreadableState(f"{state_file} is no execution state: {fault}") from fault
 
 
 def _is_event(line: str) -> bool:

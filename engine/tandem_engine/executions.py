@@ -19,6 +19,7 @@ from tandem_engine.execution import (
     EndCause,
     Execution,
     ExecutionFiles,
+    UnreadableState,
     load_execution,
 )
 from tandem_engine.execution_request import ExecutionRequest
@@ -223,7 +224,7 @@ class Executions:
             except FileNotFoundError:
                 # We died between making the directory and writing the intent: no JMeter was started for it.
                 continue
-            except (OSError, ValueError) as fault:
+            except (OSError, UnreadableState) as fault:
                 _log.warning("execution not readable", extra={"path": str(state_file), "fault": str(fault)})
                 continue
             executions.append(execution)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
@@ -104,7 +104,7 @@ async def receive_upload(
 def _feed(parser: MultipartParser, data: bytes) -> None:
     try:
         parser.write(data)
-    except MultipartParseError as fault:
+    except FormParserError as fault:
         raise BadArgument(f"the multipart body cannot be read: {fault}") from fault
 
 
@@ -163,19 +163,21 @@ class _Form:
         self._header_value = b""
 
     def parser(self, boundary: bytes) -> MultipartParser:
-        # The limit is on the file; what surrounds it is bounded as well.
-        return MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._begin_part,
-                "on_part_data": self._take,
-                "on_header_field": self._take_header_name,
-                "on_header_value": self._take_header_value,
-                "on_header_end": self._end_header,
-                "on_end": self._end,
-            },
-            max_size=float("inf"),
-        )
+        """A parser that calls us. Raises BadArgument for a boundary that cannot be one."""
+        try:
+            return MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_part_data": self._take,
+                    "on_header_field": self._take_header_name,
+                    "on_header_value": self._take_header_value,
+                    "on_header_end": self._end_header,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as fault:
+            raise BadArgument(f"the multipart boundary cannot be used: {fault}") from fault
 
     def _begin_part(self) -> None:
         self._part = _Part()
