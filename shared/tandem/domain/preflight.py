@@ -14,6 +14,16 @@ from tandem.domain.plan_facts import FileUse, PlanElement, PlanFacts, TargetFact
 from tandem.domain.target import TargetAllowList, canonical_host
 
 MAX_FINDINGS_OF_A_CODE = 100
+# Properties of JMeter's own that name scripts or jars which it then runs (bin/jmeter.properties).
+_CODE_PROPERTIES = frozenset(
+    {
+        "groovy.utilities",
+        "jsr223.init.file",
+        "search_paths",
+        "user.classpath",
+        "plugin_dependency_paths",
+    }
+)
 
 
 class Severity(StrEnum):
@@ -29,6 +39,7 @@ class FindingCode(StrEnum):
 
     CODE_ELEMENT = "CODE_ELEMENT"
     CODE_FUNCTION = "CODE_FUNCTION"
+    CODE_PROPERTY = "CODE_PROPERTY"
     TARGET_NOT_ALLOWED = "TARGET_NOT_ALLOWED"
     TARGET_DIFFERS = "TARGET_DIFFERS"
     TARGET_UNKNOWN = "TARGET_UNKNOWN"
@@ -151,6 +162,10 @@ class _Judgement:
             if self._runs(fact.element):
                 code = FindingCode.CODE_ELEMENT if fact.function is None else FindingCode.CODE_FUNCTION
                 self._add(code, severity, fact.element, f"{fact.what} (line {fact.element.line}).")
+        for name in self.properties or ():
+            if name in _CODE_PROPERTIES or name.startswith("beanshell."):
+                message = "This property makes JMeter load code from the engine's files."
+                self.found.append(Finding(FindingCode.CODE_PROPERTY, severity, name, "", message))
 
     def _judge_endpoint(self) -> None:
         if self.endpoint is None or self.policy.targets is None:
@@ -245,8 +260,10 @@ class _Judgement:
         scheduler = resolve(group.scheduler, self._surroundings)
         if scheduler.known and scheduler.text.strip().lower() != "true":
             message = "It has no scheduler; the engine switches it on with the strategy's duration."
-            if group.element.kind not in {"ThreadGroup", "SetupThreadGroup", "PostThreadGroup"}:
-                message = "A thread group of this kind has no scheduler that the engine could set: it ends by itself."
+            if group.element.kind != "ThreadGroup":
+                message = (
+                    "It has no scheduler, and the engine sets none on a thread group of this kind: it ends by itself."
+                )
             self._add(FindingCode.NO_SCHEDULER, Severity.WARN, group.element, message)
             return
         limit = self.policy.max_duration_sec

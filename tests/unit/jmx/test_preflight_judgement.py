@@ -61,6 +61,12 @@ def test_functions_that_run_code_are_judged_like_elements() -> None:
     assert codes(report) == [(FindingCode.CODE_FUNCTION, Severity.DENY)] * 2
 
 
+def test_properties_that_load_code_are_judged_like_code() -> None:
+    properties = {**PROPERTIES, "beanshell.sampler.init": "/tmp/a.bsh", "search_paths": "/tmp"}
+    report = report_on("plain.jmx", PreflightPolicy(code=CodePolicy.DENY), properties)
+    assert [finding.element for finding in report.denials] == ["beanshell.sampler.init", "search_paths"]
+
+
 def test_disabled_parts_are_noted_and_judged_no_further() -> None:
     policy = PreflightPolicy(code=CodePolicy.DENY, targets=ONLY_LOOPBACK.targets, max_threads=10)
     assert codes(report_on("with_disabled_parts.jmx", policy)) == [(FindingCode.DISABLED_PART, Severity.OK)] * 3
