@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import moto.backends
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda_simple.models import LambdaSimpleBackend, lambda_simple_backends
 from moto.core.config import default_user_config
+from moto.core.utils import get_service_model
 from moto.events.models import events_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
@@ -106,6 +108,12 @@ class AwsServices:
         mirror.follow(self._replacements)
         # The level of werkzeug's own logger, which writes a line for each call.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        # moto lists its own directory, some 200 calls to the file system, for each request, and under a lock.
+        modules = tuple(moto.backends.list_of_moto_modules())
+        self._replacements.replace(moto.backends, "list_of_moto_modules", lambda: modules)
+        # Loaded on the first call otherwise, and then by each of many first calls that come at once.
+        for service in ("stepfunctions", "events", "sqs"):
+            get_service_model(service)
         application = DomainDispatcherApplication(create_backend_app)
         host, port = listener.getsockname()[:2]
         self._server = make_server(

@@ -45,7 +45,8 @@ class Timers:
         timer = Timer(call)
         with self._changed:
             heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._order), timer))
-            self._changed.notify()
+            if self._heap[0][2] is timer:
+                self._changed.notify()
         return timer
 
     def close(self) -> None:
