@@ -6,6 +6,7 @@ from tandem.domain.analysis import Analysis, TopErrors
 from tandem.domain.phases import Phase, PhaseBounds
 from tandem.domain.samples import moment
 from tandem.domain.summary import Summary
+from tandem.domain.verdict import Verdict
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -36,13 +37,19 @@ def summary_document(summary: Summary) -> dict[str, Json]:
 
 
 def phase_document(phase: Phase) -> dict[str, Json]:
-    """A phase and its figures; ``change`` is left out where there is none."""
+    """A phase and its figures; ``change`` and ``corrected`` are left out where there is none."""
     document: dict[str, Json] = {"name": phase.bounds.name.value, **summary_document(phase.summary)}
     if phase.change is not None:
         document["change"] = {
             "p95": phase.change.p95,
             "errorRate": phase.change.error_rate,
             "requestsPerSec": phase.change.requests_per_sec,
+        }
+    if phase.corrected is not None:
+        document["corrected"] = {
+            "p95": phase.corrected.p95,
+            "p99": phase.corrected.p99,
+            "method": phase.corrected.method,
         }
     return document
 
@@ -58,6 +65,20 @@ def results_document(analysis: Analysis) -> dict[str, Json]:
         "otherLabels": analysis.counted.other_labels,
         "phases": [phase_document(phase) for phase in analysis.phases],
         "topErrors": _top_errors_document(analysis.top_errors),
+    }
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Json]:
+    """``verdict`` of GetLoadTestResults."""
+    felt = verdict.recovery
+    return {
+        "status": verdict.status.value,
+        "reasons": [{"code": reason.code.value, "message": reason.message} for reason in verdict.reasons],
+        "timeToDetectSec": None if felt is None else felt.time_to_detect_sec,
+        "timeToRecoverSec": None if felt is None else felt.time_to_recover_sec,
+        "recovered": None if felt is None else felt.recovered,
+        "failedRequests": verdict.failed_requests,
+        "throughputDeficit": verdict.throughput_deficit,
     }
 
 

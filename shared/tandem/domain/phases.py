@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tandem.domain.corrected import Corrected, corrected, expected_interval_ms
 from tandem.domain.samples import AnalysisPlan, CountedSamples, PhaseName, epoch_ms, no_samples
 from tandem.domain.summary import Summary, summarise_between
 
@@ -33,11 +34,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A phase and its figures; ``change`` is None in WARMUP and BASELINE, and without a baseline."""
+    """A phase and its figures.
+
+    ``change`` is None in WARMUP and BASELINE, and without a baseline; ``corrected`` without samples, and where the
+    baseline does not tell the pace of a thread.
+    """
 
     bounds: PhaseBounds
     summary: Summary
     change: Change | None
+    corrected: Corrected | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,21 @@ def phases(bounds: Sequence[PhaseBounds], counted: CountedSamples) -> list[Phase
         for bound in bounds
     }
     baseline = summaries.get(PhaseName.BASELINE)
+    pace = next(
+        (
+            expected_interval_ms(counted.phases.get(bound.name, empty), bound.end - bound.start)
+            for bound in bounds
+            if bound.name is PhaseName.BASELINE
+        ),
+        None,
+    )
     compared = (PhaseName.FAULT, PhaseName.RECOVERY)
     return [
         Phase(
             bound,
             summaries[bound.name],
             change(summaries[bound.name], baseline) if baseline is not None and bound.name in compared else None,
+            None if pace is None else corrected(counted.phases.get(bound.name, empty), pace),
         )
         for bound in bounds
     ]

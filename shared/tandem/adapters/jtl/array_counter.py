@@ -18,7 +18,7 @@ from tandem.domain.timeseries import bucket_width
 _ELAPSED_BITS = 30  # holds MAX_ELAPSED_DIGITS
 _ELAPSED_MASK = (1 << _ELAPSED_BITS) - 1
 _MAX_PENDING = 1 << 18
-_MAX_UNDECIDED = 1 << 18
+_MAX_UNDECIDED = 1 << 17
 _FAR = 1 << 62
 
 
