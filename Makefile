@@ -1,0 +1,79 @@
+# Everything is reached from here; `make` alone lists it. Each target does its own set-up, once (scripts/setup_venv.sh).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON_OF_VENV := .venv/bin/python
+JMX ?=
+TARGET ?=
+FILE ?=
+REQUIREMENT_SETS := runtime analysis migrations engine local dev jmeter
+export PYTHON JMX TARGET FILE
+
+.PHONY: help
+help: ## list the targets
+	@echo "Tandem: load tests in step with chaos experiments. Targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(firstword $(MAKEFILE_LIST)) | sed 's/^\(  make [a-z-]*\) /\1\t/' | expand -t 22
+	@echo
+	@echo "PYTHON=/path/to/python3 chooses the interpreter of .venv (default: the newest from 3.11 on)."
+
+.PHONY: demo
+demo: setup-local ## see it at work, about a minute; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own
+	@$(PYTHON_OF_VENV) -m local demo $(if $(JMX),--jmx "$$JMX") $(if $(TARGET),--target "$$TARGET")
+
+.PHONY: up
+up: setup-local ## start the whole stack on this machine; Ctrl-C stops it
+	@exec $(PYTHON_OF_VENV) -m local up
+
+.PHONY: engine
+engine: setup-local ## start the JMeter engine alone, on port 8008; Ctrl-C stops it
+	@exec $(PYTHON_OF_VENV) -m local engine
+
+.PHONY: event
+event: setup-local ## put an event on the bus of a running stack: FILE=events/experiment_starting.json
+	@test -n "$$FILE" || { echo "error: say which event, e.g. make event FILE=events/experiment_starting.json" >&2; exit 2; }
+	@$(PYTHON_OF_VENV) -m local put-event "$$FILE"
+
+.PHONY: test
+test: check setup-mariadb setup-jmeter ## check, then the whole test suite
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope -m "not jmeter and not slow"
+	@$(PYTHON_OF_VENV) -m pytest -q -m "jmeter or slow"
+
+.PHONY: check
+check: setup-dev ## ruff (rules and format) and mypy
+	@$(PYTHON_OF_VENV) -m ruff check
+	@$(PYTHON_OF_VENV) -m ruff format --check
+	@$(PYTHON_OF_VENV) -m mypy
+
+.PHONY: format
+format: setup-dev ## let ruff format the code and mend what it can
+	@$(PYTHON_OF_VENV) -m ruff check --fix
+	@$(PYTHON_OF_VENV) -m ruff format
+
+.PHONY: lock
+lock: ## lock requirements/*.in again into requirements/*.txt (needs uv)
+	@command -v uv >/dev/null || { echo "error: make lock needs uv: pip install uv" >&2; exit 1; }
+	@for set in $(REQUIREMENT_SETS); do \
+	    uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	        --custom-compile-command "make lock" "requirements/$$set.in" -o "requirements/$$set.txt"; \
+	done
+
+.PHONY: clean
+clean: ## remove what make made: .venv, caches, the demo's files (.tandem/ of `make up` stays)
+	@rm -rf .venv .build .tandem/demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up, called by the targets above --------------------------------------------------------------------------
+.PHONY: setup-local setup-dev setup-jmeter setup-mariadb
+setup-local:
+	@scripts/setup_venv.sh local jmeter
+
+setup-dev:
+	@scripts/setup_venv.sh dev
+
+setup-jmeter:
+	@scripts/setup_venv.sh jmeter
+
+setup-mariadb:
+	@scripts/need_mariadb.sh

