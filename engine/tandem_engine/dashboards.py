@@ -49,10 +49,14 @@ class DashboardBuilder:
     def close(self, wait: float) -> None:
         """Give what is queued at most ``wait`` seconds, then end the work."""
         deadline = time.monotonic() + wait
-        while self._queue.unfinished_tasks and time.monotonic() < deadline:
-            self._closing.wait(_LOOK_EVERY)
-        self._closing.set()
+        while self._queue.unfinished_tasks and time.monotonic() < deadline and not self._closing.wait(_LOOK_EVERY):
+            continue
+        self.hurry()
         self._thread.join(10)
+
+    def hurry(self) -> None:
+        """End the work now, also the dashboard that is being built."""
+        self._closing.set()
 
     def _work(self) -> None:
         while not self._closing.is_set():
@@ -103,9 +107,7 @@ class DashboardBuilder:
             in_time = in_time and time.monotonic() < deadline
             if not in_time or self._closing.is_set():
                 process.signal(SIGKILL)
-            self._closing.wait(_LOOK_EVERY)
-            if self._closing.is_set():
-                time.sleep(_LOOK_EVERY)
+            time.sleep(_LOOK_EVERY)
         if (aside / "report" / "index.html").is_file() and process.return_code == 0:
             return None
         if not in_time:

@@ -141,11 +141,13 @@ class Executions:
                 run.ask_to_end(EndCause.SHUTDOWN)
 
     def hurry(self) -> None:
-        """Make a shutdown that has begun quick and hard."""
+        """Make a shutdown quick and hard: signals for the runs, no dashboards."""
+        self.begin_shutdown()
+        self._dashboards.hurry()
         for run in list(self._runs.values()):
             run.hurry()
 
-    def finish_shutdown(self, *, build_dashboards: bool) -> None:
+    def finish_shutdown(self) -> None:
         """Wait, for a bounded time, until no run lives; then end the building of dashboards."""
         deadline = time.monotonic() + _SHUTDOWN_LIMIT
         for run in list(self._runs.values()):
@@ -153,7 +155,7 @@ class Executions:
                 run.done.result(max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 _log.error("run did not end", extra={"execution_id": run.execution.execution_id})
-        self._dashboards.close(self._settings.shutdown_report_wait if build_dashboards else 0)
+        self._dashboards.close(self._settings.shutdown_report_wait)
 
     def _running(self) -> int:
         return sum(1 for run in self._runs.values() if not run.done.done())

@@ -1,10 +1,10 @@
 """One engine process from start to clean end: lock, socket, recovery, serving, shutdown."""
 
-import asyncio
 import contextlib
 import logging
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Final
@@ -24,58 +24,79 @@ _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Server(uvicorn.Server):
-    """Begins to end the runs as soon as a signal comes, so that their metrics streams and stops end too."""
-
-    def __init__(self, config: uvicorn.Config, executions: Executions) -> None:
-        super().__init__(config)
-        self._executions = executions
+    """Leaves the signals to ``_Ending``."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in _ENDING_SIGNALS:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
-            self.force_exit = True
-            self._executions.hurry()
+
+class _Ending:
+    """Turns signals into the end of the engine, at any time of its life: the first gently, the second at once.
+
+    The work is done in threads of its own: a signal handler may have interrupted a holder of the locks it needs.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._executions: Executions | None = None
+        self._server: _Server | None = None
+        for number in _ENDING_SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def watch(self, executions: Executions, server: _Server) -> None:
+        """From here on there is something to end; a signal that came before counts."""
+        self._executions, self._server = executions, server
+        if self.asked:
+            self._react()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+        self._react()
+
+    def _react(self) -> None:
+        if self._executions is None or self._server is None:
             return
-        _log.info("shutting down", extra={"signal": signal.Signals(sig).name})
-        self.should_exit = True
-        asyncio.get_running_loop().run_in_executor(None, self._executions.begin_shutdown)
+        self._server.should_exit = True
+        self._server.force_exit = self.asked > 1
+        # Begun before the server has closed its connections, so that metrics streams and stops end too.
+        work = self._executions.hurry if self.asked > 1 else self._executions.begin_shutdown
+        threading.Thread(target=work, name="ending").start()
 
 
 def serve(settings: Settings, environment: Mapping[str, str]) -> None:
     """Serve until a signal comes, then end every run. Raises NoJMeter, DataRootTaken, OSError when it cannot begin."""
+    ending = _Ending()
     root = DataRoot(settings.data_dir)
     root.prepare()
     try:
         with _listen(settings) as listener:
             jmeter = find_jmeter(environment, root.cache)
             executions = Executions(root, jmeter, settings)
+            server = _Server(
+                uvicorn.Config(
+                    Api(root, executions, settings).application(),
+                    log_config=None,
+                    access_log=False,
+                    lifespan="off",
+                    server_header=False,
+                    timeout_graceful_shutdown=25,
+                    timeout_keep_alive=30,
+                )
+            )
             executions.recover()
-            config = uvicorn.Config(
-                Api(root, executions, settings).application(),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=25,
-                timeout_keep_alive=30,
-            )
-            server = _Server(config, executions)
-            host, port = listener.getsockname()[:2]
-            _log.info(
-                "engine is up",
-                extra={"url": f"http://{host}:{port}", "data_root": str(root.path), "jmeter": jmeter.origin},
-            )
             try:
+                ending.watch(executions, server)
+                host, port = listener.getsockname()[:2]
+                _log.info(
+                    "engine is up",
+                    extra={"url": f"http://{host}:{port}", "data_root": str(root.path), "jmeter": jmeter.origin},
+                )
                 server.run(sockets=[listener])
             finally:
+                _log.info("engine is going down")
                 executions.begin_shutdown()
-                executions.finish_shutdown(build_dashboards=not server.force_exit)
+                executions.finish_shutdown()
         _log.info("engine is down")
     finally:
         root.release()

