@@ -11,7 +11,11 @@ _BASE_NAME = re.compile(r"[^/\\]*\Z")
 # __P(name,default) but __property(name,variable,default): https://jmeter.apache.org/usermanual/functions.html
 _DEFAULT_ARGUMENT = {"__P": 1, "__property": 2}
 _BRACE = re.compile(r"\$\{|\}")
+_PIECE = re.compile(r"\\.|[(){},]|[^\\(){},]+|\\", re.DOTALL)
 _MAX_NESTING = 20
+# Longer or deeper calls than any real one are listed by their name alone, or a hostile plan could cost minutes.
+_MAX_CALL = 65_536
+_MAX_CALL_NESTING = 8
 _MAX_LOOKUPS = 1_000
 _MAX_TEXT = 65_536
 
@@ -60,7 +64,7 @@ def resolve(expression: str, surroundings: Surroundings) -> Resolved:
 def function_calls(text: str) -> list[tuple[str, list[str]]]:
     """List the functions called anywhere in a text, nested and escaped ones too, each with its raw arguments.
 
-    A call that is never closed, or that lies deeper than any real one, is listed without arguments.
+    A call that is never closed, or longer or deeper than any real one, is listed without arguments.
     """
     if "${" not in text:
         return []
@@ -71,7 +75,8 @@ def function_calls(text: str) -> list[tuple[str, list[str]]]:
             opened.append(token.end())
         elif opened:
             start = opened.pop()
-            call = _FUNCTION.fullmatch(text, start, token.start()) if len(opened) < _MAX_NESTING else None
+            small = len(opened) < _MAX_CALL_NESTING and token.start() - start <= _MAX_CALL
+            call = _FUNCTION.fullmatch(text, start, token.start()) if small else None
             if call is not None:
                 calls.append((call.group(1), _arguments(call.group(2))))
     return calls
@@ -98,7 +103,9 @@ class _Resolver:
         self._budget = _MAX_LOOKUPS
 
     def pieces(self, expression: str, nesting: int) -> list[tuple[str, bool]]:
-        """Split into (text, is unknown)."""
+        """Split into (text, is unknown); what is longer than any host, path or number is unknown as a whole."""
+        if len(expression) > _MAX_TEXT:
+            return [(expression[:100], True)]
         pieces: list[tuple[str, bool]] = []
         position = 0
         while (opening := expression.find("${", position)) >= 0:
@@ -159,19 +166,14 @@ def _body(text: str, start: int) -> str:
 
 def _arguments(text: str) -> list[str]:
     """Split at the commas that stand outside parentheses and nested expressions; ``\\,`` is a comma of the argument."""
-    arguments = [""]
+    arguments: list[str] = []
+    parts: list[str] = []
     depth = 0
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == "\\" and text[position + 1 : position + 2] in {",", "\\", "$"}:
-            arguments[-1] += text[position + 1]
-            position += 2
+    for piece in _PIECE.findall(text):
+        if piece == "," and depth == 0:
+            arguments.append("".join(parts))
+            parts.clear()
             continue
-        depth += (character in "({") - (character in ")}")
-        if character == "," and depth == 0:
-            arguments.append("")
-        else:
-            arguments[-1] += character
-        position += 1
-    return arguments
+        depth += (piece in {"(", "{"}) - (piece in {")", "}"})
+        parts.append(piece[1] if piece[0] == "\\" and piece[1:] in {",", "\\", "$"} else piece)
+    return [*arguments, "".join(parts)]
