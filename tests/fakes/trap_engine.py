@@ -24,7 +24,7 @@ from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
 from tests.fakes.virtual_run import VirtualRun
 
 _TRICKLE_SECONDS = 0.05
-_HUGE_BYTES = 12 * 1024 * 1024
+_HUGE_BODY = b'{"success": true, "data": "' + b"x" * (12 * 1024 * 1024) + b'"}'
 _LIST_LIMIT = 500
 _EXTENSIONS = {"jmx", "csv", "txt", "json", "xml", "properties"}
 
@@ -766,7 +766,7 @@ class _Handler(BaseHTTPRequestHandler):
             case FaultKind.DEEP_JSON:
                 self._send(Reply(200, b"[" * 100_000))
             case FaultKind.HUGE:
-                self._send(Reply(200, b'{"success": true, "data": "' + b"x" * _HUGE_BYTES + b'"}'))
+                self._send(Reply(200, _HUGE_BODY))
             case FaultKind.NOT_HTTP:
                 self.wfile.write(b"220 mail.example ESMTP\r\n\r\n")
                 self.cut()

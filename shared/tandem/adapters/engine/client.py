@@ -50,7 +50,7 @@ class HttpLoadEngine:
         self._transport.close()
 
     def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
-        """Stream a test plan there; answers its path relative to the engine's data root, as a start takes it."""
+        """Stream a test plan to the engine; answers its path as a start takes it."""
         stored = self._upload("/api/files/upload/testplan", "uploading a test plan", file_name, content)
         return relative_to_data_root(stored)
 
