@@ -100,7 +100,8 @@ def _words_of(fields: Fields, longest: list[int]) -> list[NDArray[np.uint64]]:
         for offset in range(0, most, 8):
             left = np.clip(length - offset, 0, 8)
             # A row whose text has ended loads its first word, which the mask then empties.
-            text.append(fields.words[np.where(left > 0, start + offset, start)] & _BYTES_BELOW[left])
+            place = np.where(left > 0, start + offset, start) if offset else start
+            text.append(fields.words[place] & _BYTES_BELOW[left])
     return text
 
 
