@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from tandem.adapters.engine.client import HttpLoadEngine
     from tandem.services.abort_experiment import AbortExperiment
     from tandem.services.change_run import ChangeRun
+    from tandem.services.check_definition import CheckDefinition
     from tandem.services.check_gate import CheckGate
     from tandem.services.clean_up_run import CleanUpRun
+    from tandem.services.create_definition import CreateDefinition
+    from tandem.services.create_strategy import CreateStrategy
     from tandem.services.create_task import CreateTask, FindStrategy
     from tandem.services.deliver_messages import DeliverMessages
     from tandem.services.find_task import FindTask, QueryTasks
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from tandem.services.start_experiment import StartExperiment
     from tandem.services.start_load import StartLoadOfTask
     from tandem.services.stop_load import StopLoadOfRun
+    from tandem.services.store_upload import StoreUpload
     from tandem.services.sync_one_task import SyncOneTask
     from tandem.services.sync_tasks import SyncTasks
     from tandem.services.wait_for_end import WaitForEnd
@@ -206,6 +210,33 @@ class Application:
         )
 
     # --- the API --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def store_upload(self) -> "StoreUpload":
+        from tandem.adapters.jmx.reader import read_plan
+        from tandem.services.store_upload import StoreUpload
+
+        return StoreUpload(self.database, self.objects, read_plan, self.settings.preflight, self.clock, self.ids)
+
+    @cached_property
+    def check_definition(self) -> "CheckDefinition":
+        from tandem.adapters.jmx.reader import read_plan
+        from tandem.adapters.jmx.url_plan import write_url_plan
+        from tandem.services.check_definition import CheckDefinition
+
+        return CheckDefinition(self.database, self.objects, read_plan, write_url_plan, self.settings.preflight)
+
+    @cached_property
+    def create_definition(self) -> "CreateDefinition":
+        from tandem.services.create_definition import CreateDefinition
+
+        return CreateDefinition(self.database, self.check_definition, self.clock, self.ids)
+
+    @cached_property
+    def create_strategy(self) -> "CreateStrategy":
+        from tandem.services.create_strategy import CreateStrategy
+
+        return CreateStrategy(self.database, self.clock, self.ids, self.settings.preflight.max_duration_sec)
 
     @cached_property
     def find_task(self) -> "FindTask":

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tandem.domain.limits import Limits
+from tandem.domain.preflight import CodePolicy, PreflightPolicy
+from tandem.domain.target import TargetAllowList
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Settings:
     state_machine_arn: str = ""
     bucket: str = ""
     limits: Limits = field(default_factory=Limits)
+    preflight: PreflightPolicy = field(default_factory=PreflightPolicy)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -40,12 +43,31 @@ class Settings:
             stop_queue_url=given.get("TANDEM_STOP_QUEUE_URL", ""),
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
+            preflight=_preflight(given),
             limits=Limits(
                 start=_whole(given, "TANDEM_START_SECONDS", int(limits.start)),
                 grace=_whole(given, "TANDEM_GRACE_SECONDS", limits.grace),
                 engine_start=_whole(given, "TANDEM_ENGINE_START_SECONDS", int(limits.engine_start)),
             ),
         )
+
+
+def _preflight(given: Mapping[str, str]) -> PreflightPolicy:
+    """The preflight's policy; targets are separated by commas. Raises ValueError, InvalidValue."""
+    code = given.get("TANDEM_PREFLIGHT_CODE", CodePolicy.WARN).strip().lower()
+    if code not in set(CodePolicy):
+        raise ValueError(f"TANDEM_PREFLIGHT_CODE must be allow, warn or deny, not {code!r}")
+    targets = [entry for entry in given.get("TANDEM_ALLOWED_TARGETS", "").split(",") if entry.strip()]
+    return PreflightPolicy(
+        code=CodePolicy(code),
+        targets=TargetAllowList(targets) if targets else None,
+        max_threads=_limit(given, "TANDEM_MAX_THREADS"),
+        max_duration_sec=_limit(given, "TANDEM_MAX_DURATION_SECONDS"),
+    )
+
+
+def _limit(given: Mapping[str, str], name: str) -> int | None:
+    return _whole(given, name, 0) if name in given else None
 
 
 def _whole(given: Mapping[str, str], name: str, default: int) -> int:

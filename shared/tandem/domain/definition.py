@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from tandem.domain.errors import Conflict, FieldFault, NotFound
 from tandem.domain.identity import Owner
 
 UNTIL_THE_DURATION_ENDS = 2_147_483_647
@@ -13,6 +14,41 @@ UNTIL_THE_DURATION_ENDS = 2_147_483_647
 
 UPLOAD_SCHEME = "tandem://uploads/"
 """What an upload's path begins with; a ``contentRef`` without it is a path that already is on the engine."""
+
+
+class DefinitionNotFound(NotFound):
+    """No such definition, or somebody else's."""
+
+    code = "LOAD_TEST_DEFINITION_NOT_FOUND"
+
+    def __init__(self, definition_id: str) -> None:
+        super().__init__(f"There is no load-test definition {definition_id!r}.")
+
+
+class DefinitionNameTaken(Conflict):
+    """The owner has another live definition of that name."""
+
+    code = "DEFINITION_NAME_TAKEN"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is a load-test definition named {name!r} already.",
+            [FieldFault("name", "is the name of another definition in this namespace")],
+        )
+
+
+class DefinitionInUse(Conflict):
+    """Live strategies use the definition."""
+
+    code = "DEFINITION_IN_USE"
+
+    def __init__(self, definition_id: str, users: Sequence[tuple[str, str]], more: int) -> None:
+        """``users`` are pairs of a strategy's id and its experiment's; ``more`` says how many others there are."""
+        named = ", ".join(strategy_id for strategy_id, _ in users) + (f" and {more} more" if more else "")
+        super().__init__(
+            f"The definition {definition_id} is used by strategies: {named}.",
+            [FieldFault(strategy_id, f"goes with the experiment {experiment}") for strategy_id, experiment in users],
+        )
 
 
 class EngineType(StrEnum):

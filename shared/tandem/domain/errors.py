@@ -60,6 +60,10 @@ class InvalidValue(AppError):
 class InvalidTestPlan(InvalidValue):
     code = "INVALID_TEST_PLAN"
 
+    def at(self, field: str) -> "InvalidTestPlan":
+        """The same, naming the caller's field that brought the plan."""
+        return InvalidTestPlan(self.message, self.details or [FieldFault(field, self.message)])
+
 
 class UnreadableResults(AppError):
     code = "UNREADABLE_RESULTS"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from tandem.domain.definition import LoadTestDefinition
+from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
 from tandem.domain.experiment_run import AuditEntry, ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.messages import Message
@@ -32,6 +32,24 @@ class TaskFilter:
     strategy_id: str | None = None
     experiment_task_id: str | None = None
     status: TaskStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionFilter:
+    """Which definitions of an owner; None does not filter. ``name_part`` is a part of the name, compared exactly."""
+
+    name_part: str | None = None
+    entry: Entry | None = None
+    engine_type: EngineType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyFilter:
+    """Which strategies of an owner; None does not filter."""
+
+    experiment_id: str | None = None
+    definition_id: str | None = None
+    enable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +84,51 @@ class Runs(Protocol):
 
 
 class Definitions(Protocol):
+    """Live definitions; a deleted one is found no more."""
+
     def add(self, definition: LoadTestDefinition) -> None: ...
 
     def get(self, owner: Owner, definition_id: str) -> LoadTestDefinition | None: ...
 
     def lock(self, owner: Owner, definition_id: str) -> LoadTestDefinition | None: ...
 
+    def named(self, owner: Owner, name: str) -> LoadTestDefinition | None: ...
+
+    def page(self, owner: Owner, wanted: DefinitionFilter, page: PageRequest) -> Page[LoadTestDefinition]: ...
+
+    def save(self, definition: LoadTestDefinition) -> None:
+        """Write a definition that was locked in this transaction."""
+        ...
+
+    def delete(self, definition_id: str, now: datetime) -> None:
+        """Delete a definition that was locked in this transaction; its name is free again."""
+        ...
+
 
 class Strategies(Protocol):
+    """Live strategies; a deleted one is found no more."""
+
     def add(self, strategy: LoadTestStrategy) -> None: ...
 
+    def get(self, owner: Owner, strategy_id: str) -> LoadTestStrategy | None: ...
+
+    def lock(self, owner: Owner, strategy_id: str) -> LoadTestStrategy | None: ...
+
     def live_for_experiment(self, owner: Owner, experiment_id: str) -> LoadTestStrategy | None: ...
+
+    def using(self, definition_id: str, limit: int) -> Page[LoadTestStrategy]:
+        """The first strategies that use a definition, and how many there are."""
+        ...
+
+    def page(self, owner: Owner, wanted: StrategyFilter, page: PageRequest) -> Page[LoadTestStrategy]: ...
+
+    def save(self, strategy: LoadTestStrategy) -> None:
+        """Write a strategy that was locked in this transaction."""
+        ...
+
+    def delete(self, strategy_id: str, now: datetime) -> None:
+        """Delete a strategy that was locked in this transaction; its experiment is free again."""
+        ...
 
 
 class Uploads(Protocol):

@@ -3,10 +3,31 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tandem.domain.errors import FieldFault
+from tandem.domain.errors import Conflict, FieldFault, NotFound
 from tandem.domain.identity import Owner
 
 MAX_DURATION_SEC = 86_400
+
+
+class StrategyNotFound(NotFound):
+    """No such strategy, or somebody else's."""
+
+    code = "LOAD_TEST_STRATEGY_NOT_FOUND"
+
+    def __init__(self, named: str) -> None:
+        super().__init__(f"There is no load-test strategy for {named!r}.")
+
+
+class StrategyExists(Conflict):
+    """The experiment has its one live strategy already, enabled or not."""
+
+    code = "STRATEGY_EXISTS_FOR_EXPERIMENT"
+
+    def __init__(self, experiment_id: str, strategy_id: str) -> None:
+        super().__init__(
+            f"The experiment {experiment_id!r} has the load-test strategy {strategy_id} already.",
+            [FieldFault("experimentId", f"has the strategy {strategy_id} already")],
+        )
 
 
 @dataclass(frozen=True, slots=True)

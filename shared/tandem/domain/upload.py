@@ -1,12 +1,20 @@
 """A file that a user gave us: a test plan or a data file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from tandem.domain.definition import UPLOAD_SCHEME
-from tandem.domain.errors import AppError, NotFound
+from tandem.domain.errors import AppError, FieldFault, InvalidValue, NotFound
+from tandem.domain.file_name import clean_file_name, has_plan_extension
 from tandem.domain.identity import Owner
+from tandem.domain.preflight import Finding
+
+DATA_EXTENSIONS = ("csv", "txt", "json", "xml", "properties")
+"""What the engine takes as a data file (engine-api.md)."""
+
+MAX_ORIGINAL_NAME = 255
 
 
 class UploadKind(StrEnum):
@@ -22,6 +30,51 @@ class UploadMissing(NotFound):
 
 class StorageUnavailable(AppError):
     code = "STORAGE_UNAVAILABLE"
+
+
+class TestPlanDenied(InvalidValue):
+    """The policy refuses the plan; ``details`` give every reason at once."""
+
+    code = "TEST_PLAN_DENIED"
+    __test__ = False  # the name begins as pytest's classes do
+
+    def __init__(self, field: str, denials: Sequence[Finding]) -> None:
+        super().__init__(
+            "The preflight refuses the test plan.",
+            [
+                FieldFault(field, f"{finding.code}: {finding.path or finding.element}: {finding.message}")
+                for finding in denials
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """A file's name as the user sent it, without folders, and as it is stored."""
+
+    original: str
+    stored: str
+
+
+def check_file_name(name: str, kind: UploadKind, field: str = "file") -> FileNames:
+    """Raises InvalidValue when the name is no name, is too long, or has not the kind's extension."""
+    stored = clean_file_name(name, field)
+    original = name.replace("\\", "/").rpartition("/")[2]
+    if len(original) > MAX_ORIGINAL_NAME:
+        raise InvalidValue(
+            "The file's name is too long.", [FieldFault(field, f"must have a name of at most {MAX_ORIGINAL_NAME}")]
+        )
+    if kind is UploadKind.PLAN and not has_plan_extension(stored):
+        raise InvalidValue("The file is no test plan by its name.", [FieldFault(field, "must end in .jmx")])
+    if kind is UploadKind.DATA and stored.rpartition(".")[2].lower() not in DATA_EXTENSIONS:
+        allowed = ", ".join(f".{extension}" for extension in DATA_EXTENSIONS)
+        raise InvalidValue("The file is no data file by its name.", [FieldFault(field, f"must end in {allowed}")])
+    return FileNames("".join(c for c in original if c.isprintable()), stored)
+
+
+def content_type_of(kind: UploadKind, file_name: str) -> str:
+    """The media type under which a file is stored."""
+    return "application/xml" if kind is UploadKind.PLAN or file_name.lower().endswith(".xml") else "text/plain"
 
 
 @dataclass(frozen=True, slots=True)

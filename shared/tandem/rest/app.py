@@ -1,8 +1,9 @@
 """What every endpoint shares: identity, parameters, the envelope, and the one map from errors to HTTP statuses."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from tandem.domain.errors import (
     EngineAnswerLost,
     EngineRefused,
     EngineUnavailable,
+    FieldFault,
     InvalidValue,
     MalformedRequest,
     NotFound,
@@ -25,7 +27,7 @@ from tandem.domain.identity import Owner
 from tandem.domain.upload import StorageUnavailable
 from tandem.rest.caller import user_of
 from tandem.rest.parameters import Parameters, read_parameters
-from tandem.rest.request import Body, body_of, headers_of, language_of, query_of, raw_body_of
+from tandem.rest.request import Body, SentFile, body_of, file_body_of, language_of, query_of
 from tandem.telemetry import LogEvent, log, logger
 
 P = TypeVar("P", bound=Parameters)
@@ -47,58 +49,101 @@ STATUS_OF: dict[type[AppError], int] = {
 """The status of each family of errors; a subclass has that of the nearest family above it."""
 
 
+class Takes(StrEnum):
+    """What an endpoint's body holds: fields, or a file (with fields beside it)."""
+
+    FIELDS = "FIELDS"
+    FILE = "FILE"
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[P]):
-    """A validated request. ``content`` is the raw body, for endpoints that take a file."""
+    """A validated request. ``user_id`` is empty for an endpoint that asks for no identity."""
 
     user_id: str
     parameters: P
     language: str
-    content: bytes
-    headers: Mapping[str, str]
+    sent_file: SentFile | None = None
 
     @property
     def owner(self) -> Owner:
         return self.parameters.owner(self.user_id)
 
+    @property
+    def file(self) -> SentFile:
+        """The file that the caller has to send. Raises InvalidValue."""
+        if self.sent_file is None:
+            raise InvalidValue("One or more parameters are wrong.", [FieldFault("file", "is required")])
+        return self.sent_file
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A result that is the whole body of the answer, outside the envelope."""
+
+    body: str
+    content_type: str
+
 
 class Endpoint(Generic[P]):
-    """A Lambda handler around a function that takes a validated call and returns the result to be shown."""
+    """A Lambda handler around a function that takes a validated call and returns the result to be shown.
 
-    def __init__(self, function: Callable[[Call[P]], object], parameters: type[P], *, takes_file: bool) -> None:
+    ``errors`` are those that can occur besides the ones of every endpoint; the OpenAPI document tells of them.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Call[P]], object],
+        parameters: type[P],
+        takes: Takes,
+        errors: Sequence[type[AppError]],
+        *,
+        needs_identity: bool,
+    ) -> None:
         self.function = function
         self.parameters = parameters
-        self.takes_file = takes_file
+        self.takes = takes
+        self.errors = tuple(errors)
+        self.needs_identity = needs_identity
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         """Answer an API Gateway event (payload 2.0). Never raises."""
         request_id = str((event.get("requestContext") or {}).get("requestId") or "")
         try:
             result = self.function(self._call(event))
+            if isinstance(result, WholeAnswer):
+                return _response(200, result.body, result.content_type)
+            return _envelope(200, {"success": True, "result": shown(result), "requestId": request_id})
         except AppError as error:
             status = status_of(error)
             log(LogEvent.REQUEST_REFUSED, code=error.code, status=status, request_id=request_id)
-            return _response(status, _failure(error, request_id))
+            return _envelope(status, _failure(error, request_id))
         except Exception:  # noqa: BLE001
             # The last line of defence: the caller gets an envelope, the operator the trace.
             logger.exception(LogEvent.REQUEST_FAILED, extra={"request_id": request_id})
             unexpected = AppError("Something went wrong on our side; the request id leads to the log.")
-            return _response(500, _failure(unexpected, request_id))
-        return _response(200, {"success": True, "result": shown(result), "requestId": request_id})
+            return _envelope(500, _failure(unexpected, request_id))
 
     def _call(self, event: Mapping[str, Any]) -> Call[P]:
-        user = user_of(event)
+        user = user_of(event) if self.needs_identity else ""
         method = ((event.get("requestContext") or {}).get("http") or {}).get("method", "POST")
-        has_fields = method != "GET" and not self.takes_file
-        body = body_of(event) if has_fields else Body({}, is_text=False)
+        if method == "GET":
+            body = Body({}, is_text=False)
+        else:
+            body = body_of(event) if self.takes is Takes.FIELDS else file_body_of(event)
         parameters = read_parameters(self.parameters, query_of(event), body.fields, body_is_text=body.is_text)
-        content = raw_body_of(event) if self.takes_file else b""
-        return Call(user, parameters, language_of(event), content, headers_of(event))
+        return Call(user, parameters, language_of(event), body.file)
 
 
-def endpoint(parameters: type[P], *, takes_file: bool = False) -> Callable[[Callable[[Call[P]], object]], Endpoint[P]]:
+def endpoint(
+    parameters: type[P],
+    *,
+    takes: Takes = Takes.FIELDS,
+    errors: Sequence[type[AppError]] = (),
+    needs_identity: bool = True,
+) -> Callable[[Callable[[Call[P]], object]], Endpoint[P]]:
     """Make a Lambda handler of a function that takes a validated call."""
-    return lambda function: Endpoint(function, parameters, takes_file=takes_file)
+    return lambda function: Endpoint(function, parameters, takes, errors, needs_identity=needs_identity)
 
 
 def status_of(error: AppError) -> int:
@@ -122,6 +167,10 @@ def _failure(error: AppError, request_id: str) -> dict[str, Any]:
     return {"success": False, "result": None, "error": told, "requestId": request_id}
 
 
-def _response(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
-    headers = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
-    return {"statusCode": status, "headers": headers, "body": json.dumps(body, ensure_ascii=False)}
+def _envelope(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    return _response(status, json.dumps(body, ensure_ascii=False, allow_nan=False), "application/json; charset=utf-8")
+
+
+def _response(status: int, body: str, content_type: str) -> dict[str, Any]:
+    headers = {"content-type": content_type, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return {"statusCode": status, "headers": headers, "body": body}

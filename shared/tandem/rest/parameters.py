@@ -5,8 +5,8 @@ text and is parsed. Where query and body both name a field the body wins; an emp
 """
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -17,9 +17,10 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json
+from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.identity import Owner
@@ -46,7 +47,10 @@ def _number(value: object, info: ValidationInfo) -> object:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
-    return value
+    try:
+        return float(value)
+    except OverflowError as fault:
+        raise ValueError("must be a number of a sensible size") from fault
 
 
 def _flag(value: object, info: ValidationInfo) -> object:
@@ -105,10 +109,28 @@ class Document(BaseModel):
     )
 
 
+class Part(Document):
+    """An object inside a parameter: a null member that is not required counts as not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        required = {field.alias for field in cls.model_fields.values() if field.is_required()}
+        return {name: member for name, member in value.items() if member is not None or name in required}
+
+
 class Parameters(Document):
     """What every endpoint takes."""
 
-    namespace: Identifier = "default"
+    null_clears: ClassVar[bool] = False
+    """Whether ``null`` means something (an update); elsewhere a null that is not required counts as not sent."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {}
+    """Other names under which callers send a field."""
+
+    namespace: Identifier = Field(default="default", description="Rows of other namespaces do not exist here.")
 
     def owner(self, user_id: str) -> Owner:
         """Whose rows the request is about."""
@@ -120,19 +142,44 @@ P = TypeVar("P", bound=Parameters)
 
 def read_parameters(model: type[P], query: Mapping[str, str], body: Mapping[str, Any], *, body_is_text: bool) -> P:
     """Validate. Raises InvalidValue that names every wrong field at once."""
-    values: dict[str, Any] = {**query, **body}
-    text_fields = {name for name in values if name not in body or body_is_text}
-    for name, field in model.model_fields.items():
-        alias = field.alias or name
-        if values.get(alias) == "" and not field.is_required():
-            del values[alias]
-    context = {
-        "text_fields": {name for name, field in model.model_fields.items() if (field.alias or name) in text_fields}
-    }
+    aliases = {field.alias or name: name for name, field in model.model_fields.items()}
+    values: dict[str, Any] = {}
+    text_fields: set[str] = set()
+    for source, is_text in ((query, True), (body, body_is_text)):
+        for alias, value in _sent(model, source).items():
+            values[alias] = value
+            (text_fields.add if is_text else text_fields.discard)(aliases.get(alias, alias))
     try:
-        return model.model_validate(values, context=context)
+        return model.model_validate(values, context={"text_fields": text_fields})
     except ValidationError as error:
         raise InvalidValue("One or more parameters are wrong.", faults_of(error)) from error
+
+
+def _sent(model: type[Parameters], source: Mapping[str, Any]) -> dict[str, Any]:
+    """What a query or a body says: an empty optional value was not sent, nor a null one unless it means something."""
+    required = {field.alias for field in model.model_fields.values() if field.is_required()}
+    renamed = {model.synonyms[name]: value for name, value in source.items() if name in model.synonyms}
+    named = renamed | {name: value for name, value in source.items() if name not in model.synonyms}
+    return {
+        name: value
+        for name, value in named.items()
+        if name in required or not (value == "" or (value is None and not model.null_clears))
+    }
+
+
+def located(faults: Iterable[FieldFault]) -> ValidationError:
+    """Faults of the domain as an error of the field whose validator raises it, each at its path below that field."""
+    return ValidationError.from_exception_data(
+        "rules",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError("rule", "{sentence}", {"sentence": fault.message}),
+                loc=tuple(fault.field.split(".")) if fault.field else (),
+                input=None,
+            )
+            for fault in faults
+        ],
+    )
 
 
 def faults_of(error: ValidationError) -> list[FieldFault]:

@@ -9,19 +9,33 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json
 
-from tandem.domain.errors import FieldFault, InvalidValue, MalformedRequest
+from tandem.domain.errors import FieldFault, InvalidValue, MalformedRequest, TooLarge
 
 MAX_FIELDS = 1_000
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Of a body or a file in it: API Gateway and Lambda let 6 MB through, with base64 around it (http-api.md)."""
+
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+_MULTIPART_FRAME_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file as the caller sent it; ``name`` is None when the body is the file itself."""
+
+    name: str | None
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Fields of a body; ``is_text``: they stood in a form, so each value is text."""
+    """Fields of a body; ``is_text``: they stood in a form, so each value is text. ``file`` may come beside them."""
 
     fields: Mapping[str, Any]
     is_text: bool
+    file: SentFile | None = None
 
 
 def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
@@ -45,15 +59,22 @@ def raw_body_of(event: Mapping[str, Any]) -> bytes:
         raise MalformedRequest("The body is not valid base64.") from fault
 
 
+def content_type_of(event: Mapping[str, Any]) -> str:
+    """The body's media type in lower case, without parameters; empty when there is none."""
+    return headers_of(event).get("content-type", "").split(";")[0].strip().lower()
+
+
 def body_of(event: Mapping[str, Any]) -> Body:
-    """The fields of a JSON object or a form. Raises MalformedRequest."""
+    """The fields of a JSON object or a form. Raises MalformedRequest, TooLarge."""
     raw = raw_body_of(event)
+    if len(raw) > MAX_BODY_BYTES:
+        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
     if not raw.strip():
         return Body({}, is_text=False)
-    content_type = headers_of(event).get("content-type", JSON).split(";")[0].strip().lower()
+    content_type = content_type_of(event) or JSON
     if content_type == FORM:
         return Body(_pairs(_utf8(raw), "form"), is_text=True)
-    if content_type not in {JSON, ""} and not content_type.endswith("+json"):
+    if content_type != JSON and not content_type.endswith("+json"):
         raise MalformedRequest(f"The content type must be {JSON} or {FORM}, not {content_type[:100]!r}.")
     try:
         # pydantic's parser has a depth limit of its own and takes no lone surrogates.
@@ -63,6 +84,36 @@ def body_of(event: Mapping[str, Any]) -> Body:
     if not isinstance(fields, dict):
         raise MalformedRequest("The body must be a JSON object.")
     return Body(fields, is_text=False)
+
+
+def file_body_of(event: Mapping[str, Any]) -> Body:
+    """A file, with the fields beside it: the part ``file`` of a form, or the whole body.
+
+    Raises MalformedRequest, TooLarge.
+    """
+    raw = raw_body_of(event)
+    if content_type_of(event) != MULTIPART:
+        _refuse_large_file(raw)
+        if content_type_of(event) in {JSON, FORM}:
+            raise MalformedRequest(f"The content type must be {MULTIPART}, or that of the file itself.")
+        return Body({}, is_text=True, file=SentFile(None, raw) if raw else None)
+    if len(raw) > MAX_BODY_BYTES + _MULTIPART_FRAME_BYTES:
+        _refuse_large_file(raw)
+    # Imported here: only the functions that take files read forms with parts.
+    from tandem.rest.multipart import read_multipart
+
+    form = read_multipart(headers_of(event).get("content-type", ""), raw)
+    file = form.files.get("file")
+    if file is not None:
+        _refuse_large_file(file.content)
+    return Body(form.fields, is_text=True, file=file)
+
+
+def _refuse_large_file(content: bytes) -> None:
+    if len(content) > MAX_BODY_BYTES:
+        raise TooLarge(
+            f"The file is larger than {MAX_BODY_BYTES} bytes; CreateUploadUrl takes larger ones (docs/api.md)."
+        )
 
 
 def language_of(event: Mapping[str, Any]) -> str:

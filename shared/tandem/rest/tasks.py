@@ -1,8 +1,8 @@
 """Parameters and views of load-test tasks."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.paging import Page, PageRequest
@@ -24,14 +24,17 @@ _DESCRIPTIONS = {
 class TaskSelector(Parameters):
     """A task by its own id or its experiment task's; ``experimentTaskId`` wins."""
 
-    task_id: Identifier | None = None
-    experiment_task_id: Identifier | None = None
+    experiment_task_id: Identifier | None = Field(default=None, description="Wins over taskId.")
+    task_id: Annotated[Identifier | None, Field(description="A load-test task's id or an experiment task's.")] = Field(
+        default=None, validate_default=True
+    )
 
-    @model_validator(mode="after")
-    def _one_is_named(self) -> Self:
-        if self.task_id is None and self.experiment_task_id is None:
-            raise ValueError("taskId or experimentTaskId is required")
-        return self
+    @field_validator("task_id")
+    @classmethod
+    def _one_is_named(cls, task_id: str | None, info: ValidationInfo) -> str | None:
+        if task_id is None and info.data.get("experiment_task_id", "") is None:
+            raise ValueError("is required, or experimentTaskId is")
+        return task_id
 
     @property
     def key(self) -> TaskKey:

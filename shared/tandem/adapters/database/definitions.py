@@ -1,14 +1,17 @@
 """Definitions; a deleted one stays as a row whose ``live`` is NULL."""
 
 import json
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from tandem.adapters.database import tables
 from tandem.adapters.database.documents import URL_CASE, to_json
 from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
 from tandem.domain.identity import Owner
+from tandem.domain.paging import Page, PageRequest
+from tandem.domain.ports import DefinitionFilter
 
 
 class SqlDefinitions:
@@ -43,6 +46,35 @@ class SqlDefinitions:
                 table.c.name == name,
                 table.c.live == 1,
             )
+        )
+
+    def page(self, owner: Owner, wanted: DefinitionFilter, page: PageRequest) -> Page[LoadTestDefinition]:
+        """One page of an owner's definitions, newest first, in two statements."""
+        table = tables.definition
+        conditions = [table.c.user_id == owner.user_id, table.c.namespace == owner.namespace, table.c.live == 1]
+        if wanted.name_part is not None:
+            # INSTR and not LIKE: nothing to escape, and SQLite's LIKE would not tell A from a.
+            conditions.append(func.instr(table.c.name, wanted.name_part) > 0)
+        if wanted.entry is not None:
+            conditions.append(table.c.entry == wanted.entry)
+        if wanted.engine_type is not None:
+            conditions.append(table.c.engine_type == wanted.engine_type)
+        total = self._connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+        rows = self._connection.execute(
+            select(table).where(*conditions).order_by(table.c.id.desc()).limit(page.size).offset(page.offset)
+        )
+        return Page(page, total, [_definition(row) for row in rows])
+
+    def save(self, definition: LoadTestDefinition) -> None:
+        self._change(definition.definition_id, _content(definition))
+
+    def delete(self, definition_id: str, now: datetime) -> None:
+        self._change(definition_id, {"gmt_modified": now, "live": None})
+
+    def _change(self, definition_id: str, values: dict[str, Any]) -> None:
+        table = tables.definition
+        self._connection.execute(
+            update(table).where(table.c.definition_id == definition_id, table.c.live == 1).values(**values)
         )
 
     def _one(self, query: Select[Any]) -> LoadTestDefinition | None:

@@ -1,0 +1,161 @@
+"""Parameters and views of load-test definitions."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from tandem.domain import definition_rules as rules
+from tandem.domain.definition import EngineType, Entry, UrlCase
+from tandem.domain.errors import FieldFault
+from tandem.domain.url_plan import HTTP_METHODS
+from tandem.rest.parameters import Parameters, Part, Structure, Text, Whole, located
+
+MAX_SECONDS = 86_400
+
+
+def _rule(fault_of: Callable[[str], str | None]) -> AfterValidator:
+    def check(value: str) -> str:
+        fault = fault_of(value)
+        if fault is not None:
+            raise ValueError(fault)
+        return value
+
+    return AfterValidator(check)
+
+
+def _good_loops(value: int) -> int:
+    fault = rules.loops_fault(value)
+    if fault is not None:
+        raise ValueError(fault)
+    return value
+
+
+def _good_properties(value: dict[str, str]) -> dict[str, str]:
+    faults = rules.property_faults(value)
+    if faults:
+        raise located(FieldFault(fault.field.partition(".")[2], fault.message) for fault in faults)
+    return value
+
+
+Name = Annotated[
+    Text,
+    Field(min_length=1, max_length=255, description="Unique among the live definitions of a user in a namespace."),
+    _rule(rules.name_fault),
+]
+Endpoint = Annotated[
+    Text,
+    Field(min_length=1, max_length=1024, description="The system under test: http(s)://host[:port][/path]."),
+    _rule(rules.endpoint_fault),
+]
+ContentRef = Annotated[
+    Text,
+    Field(
+        min_length=1,
+        max_length=1024,
+        description="The uploadPath of a plan, or the path of a plan that already is on the engine.",
+    ),
+    _rule(rules.content_ref_fault),
+]
+HeapSize = Annotated[Text, Field(max_length=10, description="Such as 512m."), _rule(rules.heap_size_fault)]
+Threads = Annotated[Whole, Field(ge=1, le=100_000)]
+RampUp = Annotated[Whole, Field(ge=0, le=MAX_SECONDS, description="Seconds.")]
+Loops = Annotated[
+    Whole,
+    Field(ge=-1, le=2_147_483_647, description="null or -1: until the duration ends."),
+    AfterValidator(_good_loops),
+]
+Properties = Annotated[
+    dict[str, Annotated[Text, Field(max_length=4096)]],
+    Field(max_length=200, description="Each becomes -Jname=value."),
+    Structure,
+    AfterValidator(_good_properties),
+]
+DataFiles = Annotated[
+    list[Annotated[Text, Field(min_length=1, max_length=1024)]],
+    Field(max_length=50, description="The uploadPath of each data file that the plan reads."),
+    Structure,
+]
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+class UrlCaseFields(Part):
+    """One HTTP request that is repeated."""
+
+    method: Annotated[Text, Field(max_length=16, description=", ".join(HTTP_METHODS)), BeforeValidator(_upper)] = "GET"
+    path: Annotated[Text, Field(max_length=8192)] = "/"
+    headers: Annotated[
+        dict[Annotated[Text, Field(max_length=256)], Annotated[Text, Field(max_length=8192)]], Field(max_length=100)
+    ] = Field(default_factory=dict)
+    body: Annotated[Text, Field(max_length=1_000_000)] | None = None
+
+    @property
+    def case(self) -> UrlCase:
+        return UrlCase(self.method, self.path, self.headers, self.body)
+
+
+def _good_case(value: UrlCaseFields) -> UrlCaseFields:
+    faults = rules.url_case_faults(value.case)
+    if faults:
+        raise located(FieldFault(fault.field.removeprefix("urlCase."), fault.message) for fault in faults)
+    return value
+
+
+UrlCaseField = Annotated[UrlCaseFields, Structure, AfterValidator(_good_case)]
+
+
+class NewDefinition(Parameters):
+    """A definition to be created."""
+
+    name: Name
+    endpoint: Endpoint
+    entry: Entry
+    engine_type: EngineType = EngineType.JMETER
+    content_ref: ContentRef | None = Field(default=None, validate_default=True)
+    url_case: UrlCaseField | None = Field(default=None, validate_default=True)
+    threads: Threads = 1
+    ramp_up: RampUp = 0
+    loops: Loops | None = None
+    heap_size: HeapSize | None = None
+    properties: Properties = Field(default_factory=dict)
+    data_files: DataFiles = Field(default_factory=list)
+
+    @field_validator("content_ref", "url_case")
+    @classmethod
+    def _content_is_there(cls, value: object, info: ValidationInfo) -> object:
+        """The rule over two fields, checked at the second one, so that it is told together with every other fault."""
+        entry = info.data.get("entry")
+        needed = {"content_ref": Entry.JMX, "url_case": Entry.URL}[info.field_name or ""]
+        if value is None and entry is needed:
+            raise ValueError(rules.missing_content_faults(entry, None, None)[0].message)
+        return value
+
+    @field_validator("data_files")
+    @classmethod
+    def _data_files_go_with_the_plan(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if "entry" in info.data and "content_ref" in info.data:
+            faults = rules.data_file_faults(info.data["entry"], info.data["content_ref"], tuple(value))
+            if faults:
+                raise located(FieldFault(fault.field.partition(".")[2], fault.message) for fault in faults)
+        return value
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The fields of the domain's definition that the caller gives."""
+        return {
+            "name": self.name,
+            "endpoint": self.endpoint,
+            "entry": self.entry,
+            "engine_type": self.engine_type,
+            "content_ref": self.content_ref,
+            "url_case": None if self.url_case is None else self.url_case.case,
+            "threads": self.threads,
+            "ramp_up": self.ramp_up,
+            "loops": self.loops,
+            "heap_size": self.heap_size,
+            "properties": self.properties,
+            "data_files": tuple(self.data_files),
+        }

@@ -1,0 +1,42 @@
+"""Create a load-test definition."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tandem.domain.clock import Clock, Ids
+from tandem.domain.definition import DefinitionNameTaken, LoadTestDefinition
+from tandem.domain.identity import Owner
+from tandem.domain.ports import Database, UnitOfWork
+from tandem.services.check_definition import CheckDefinition
+
+
+class CreateDefinition:
+    def __init__(self, database: Database, check: CheckDefinition, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._check = check
+        self._clock = clock
+        self._ids = ids
+
+    def __call__(self, owner: Owner, content: Mapping[str, Any]) -> str:
+        """Store a definition and return its id. Raises DefinitionNameTaken and what the check raises."""
+        now = self._clock.now()
+        definition = LoadTestDefinition(
+            definition_id=self._ids.new("ldef_"),
+            owner=owner,
+            created_by=owner.user_id,
+            created_at=now,
+            updated_at=now,
+            **content,
+        )
+        self._check(definition)
+
+        def work(uow: UnitOfWork) -> None:
+            # A commit whose answer was lost is found here by its id, not mistaken for somebody else's name.
+            namesake = uow.definitions.named(owner, definition.name)
+            if namesake is None:
+                uow.definitions.add(definition)
+            elif namesake.definition_id != definition.definition_id:
+                raise DefinitionNameTaken(definition.name)
+
+        self._database.write(work)
+        return definition.definition_id

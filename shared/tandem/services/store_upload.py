@@ -1,0 +1,69 @@
+"""Take a file from a user: look at it, store it, and only then know of it."""
+
+import hashlib
+from dataclasses import dataclass
+
+from tandem.domain.clock import Clock, Ids
+from tandem.domain.errors import InvalidTestPlan
+from tandem.domain.identity import Owner
+from tandem.domain.plan_facts import PlanFacts, PlanReader
+from tandem.domain.ports import Database, ObjectStore
+from tandem.domain.preflight import PreflightPolicy, PreflightReport, judge
+from tandem.domain.upload import TestPlanDenied, Upload, UploadKind, check_file_name, content_type_of
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUpload:
+    """An upload and, for a test plan, what the preflight says of it."""
+
+    upload: Upload
+    preflight: PreflightReport | None
+
+
+class StoreUpload:
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        read_plan: PlanReader,
+        policy: PreflightPolicy,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._read_plan = read_plan
+        self._policy = policy
+        self._clock = clock
+        self._ids = ids
+
+    def __call__(self, owner: Owner, kind: UploadKind, name: str, content: bytes) -> StoredUpload:
+        """Store a file that was sent whole. Raises InvalidValue (InvalidTestPlan, TestPlanDenied), StorageUnavailable.
+
+        The object goes first: one without a row is harmless, and the daily clean-up removes it.
+        """
+        names = check_file_name(name, kind)
+        report = None
+        if kind is UploadKind.PLAN:
+            report = judge(self._facts(content), self._policy)
+            if report.denials:
+                raise TestPlanDenied("file", report.denials)
+        upload = Upload(
+            upload_id=self._ids.new("upload_"),
+            owner=owner,
+            kind=kind,
+            file_name=names.stored,
+            original_file_name=names.original,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            created_at=self._clock.now(),
+        )
+        self._objects.put(upload.object_key, content, content_type_of(kind, upload.file_name))
+        self._database.write(lambda uow: uow.uploads.add(upload))
+        return StoredUpload(upload, report)
+
+    def _facts(self, content: bytes) -> PlanFacts:
+        try:
+            return self._read_plan([content])
+        except InvalidTestPlan as refused:
+            raise refused.at("file") from refused

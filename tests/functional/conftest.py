@@ -1,0 +1,135 @@
+"""The handlers on a real database, with S3 in this process and an engine on loopback."""
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from tandem import bootstrap
+from tandem.adapters.database.connections import Connections, open_engine
+from tandem.adapters.database.tables import metadata
+
+from tests.factories.api_events import ALICE, Caller, event, get, post, post_file
+from tests.fakes.engine_traps import Traps
+from tests.fakes.trap_engine import TrapEngine
+
+PLANS = Path(__file__).resolve().parents[1] / "fixtures" / "plans"
+BUCKET = "tandem-test-uploads"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'tandem.db'}"
+
+
+@pytest.fixture
+def engine() -> Iterator[TrapEngine]:
+    with TrapEngine(Traps()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def settings(database_url: str, engine: TrapEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The environment of the functions, over an empty database and an empty bucket."""
+    tables = open_engine(Connections(database_url))
+    metadata.create_all(tables)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "TANDEM_DATABASE_URL": database_url,
+        "TANDEM_ENGINE_URL": engine.url,
+        "TANDEM_BUCKET": BUCKET,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        bootstrap.reset()
+        yield monkeypatch
+        bootstrap.reset()
+    metadata.drop_all(tables)
+    tables.dispose()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler answered."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def result(self) -> Any:
+        assert self.status == 200, self.text
+        assert self.body["success"] is True
+        return self.body["result"]
+
+    @property
+    def code(self) -> str:
+        assert self.body["success"] is False
+        assert self.body["result"] is None
+        code: str = self.body["error"]["code"]
+        return code
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The faults by the name of their field."""
+        return {fault["field"]: fault["message"] for fault in self.body["error"].get("details", [])}
+
+
+def handler_of(name: str) -> Callable[[Mapping[str, Any], object], dict[str, Any]]:
+    handler: Callable[[Mapping[str, Any], object], dict[str, Any]]
+    handler = importlib.import_module(f"functions.api.{name}").handler
+    return handler
+
+
+def send(name: str, request: Mapping[str, Any]) -> Answer:
+    """Call a handler as Lambda does: the event has been through JSON."""
+    answer = handler_of(name)(json.loads(json.dumps(request)), None)
+    is_json = answer["headers"]["content-type"].startswith("application/json")
+    return Answer(
+        answer["statusCode"], json.loads(answer["body"]) if is_json else {}, answer["headers"], answer["body"]
+    )
+
+
+class Api:
+    """The handlers by their names, as a client sees them."""
+
+    def get(self, name: str, caller: Caller = ALICE, **query: object) -> Answer:
+        return send(name, get(query, caller))
+
+    def post(self, name: str, caller: Caller = ALICE, **fields: object) -> Answer:
+        return send(name, post(fields, caller))
+
+    def upload_plan(self, name: str = "plain.jmx", caller: Caller = ALICE, **fields: str) -> Answer:
+        return send("upload_jmx_file", post_file((PLANS / name).read_bytes(), name, caller, fields))
+
+    def upload_data(self, content: bytes, name: str, caller: Caller = ALICE, **fields: str) -> Answer:
+        return send("upload_test_data_file", post_file(content, name, caller, fields))
+
+    def raw(self, name: str, method: str, **request: Any) -> Answer:
+        return send(name, event(method, **request))
+
+
+@pytest.fixture
+def api(settings: pytest.MonkeyPatch) -> Api:
+    return Api()
+
+
+@pytest.fixture
+def definition_fields() -> dict[str, object]:
+    """A definition that needs no upload."""
+    return {
+        "name": "checkout",
+        "endpoint": "http://127.0.0.1:9000",
+        "entry": "URL",
+        "urlCase": {"method": "GET", "path": "/health"},
+        "threads": 2,
+    }
