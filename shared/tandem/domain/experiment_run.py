@@ -501,7 +501,11 @@ class ExperimentRun:
         if self.stop_requested_at is None and self.may_be_on_engine:
             self.stop_requested_at, self.stop_cause, self.stop_reason = now, cause, reason
             self._note(f"stop requested ({cause}): {reason}", now)
-            self.ask_for_stop()
+            if self.task_token is not None:
+                # The workflow waits, and stops the load when it is woken; one stopper is enough.
+                self._wake_workflow()
+            else:
+                self.ask_for_stop()
 
     def _short_lead(self, now: datetime) -> str | None:
         """With a fault at a fixed moment the load may have had less time than the strategy asks for: say so."""

@@ -88,8 +88,7 @@ def phases(bounds: Sequence[PhaseBounds], counted: CountedSamples) -> list[Phase
     """The figures of each phase and its change against the baseline."""
     empty = no_samples(counted.overall)
     summaries = {
-        bound.name: summarise_between(counted.phases.get(bound.name, empty), bound.start, bound.end)
-        for bound in bounds
+        bound.name: summarise_between(counted.phases.get(bound.name, empty), bound.start, bound.end) for bound in bounds
     }
     baseline = summaries.get(PhaseName.BASELINE)
     pace = next(

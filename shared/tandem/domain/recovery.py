@@ -103,9 +103,7 @@ def recovery(counted: CountedSamples, band: Band, fault_start: int, fault_end: i
     """How a fault between two epoch ms was felt in a run whose last bucket to be judged ends by ``run_end``."""
     width = counted.bucket_ms
     first, stop = fault_start // width, run_end // width
-    breaches = {
-        index: band.breached(*_figures(counted.buckets.get(index), width)) for index in range(first, stop)
-    }
+    breaches = {index: band.breached(*_figures(counted.buckets.get(index), width)) for index in range(first, stop)}
     breach_sec = sum(1 for found in breaches.values() if found) * width / 1000
     figures = frozenset(
         figure

@@ -71,6 +71,7 @@ AFTER_STOP = {
     StopReason.STOP_ON_COMPLETION: STOPPED,
     StopReason.GATE_NOT_PASSED: FAILED,
     StopReason.DEADLINE: TIMEOUT,
+    StopReason.LOAD_LOST: FAILED,
     StopReason.WORKFLOW_FAILED: FAILED,
 }
 
@@ -96,7 +97,7 @@ def test_an_answer_that_nobody_asked_for(status: EngineStatus, moment: float) ->
 @pytest.mark.parametrize("why", list(StopReason))
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_an_answer_after_our_stop(status: EngineStatus, why: StopReason, moment: float) -> None:
-    by_stop = ("ended", AFTER_STOP[why], why is StopReason.GATE_NOT_PASSED)
+    by_stop = ("ended", AFTER_STOP[why], why in {StopReason.GATE_NOT_PASSED, StopReason.LOAD_LOST})
     expected: dict[EngineStatus, tuple[object, ...]] = {
         EngineStatus.PENDING: ("unchanged", False),
         EngineStatus.RUNNING: ("running", True),
