@@ -11,6 +11,7 @@
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,13 @@ class DataRoot:
             os.close(descriptor)
             raise DataRootTaken(f"another engine is working on {self.path}") from None
         self._lock_fd = descriptor
+        self._remove_what_was_left_half_done()
+
+    def _remove_what_was_left_half_done(self) -> None:
+        for half in self.path.glob("uploads/.*.upload"):
+            half.unlink()
+        for half in self.cache.glob(".*.tmp"):
+            shutil.rmtree(half, ignore_errors=True)
 
     def release(self) -> None:
         """Give the lock back."""

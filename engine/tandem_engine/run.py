@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 _WATCH_EVERY: Final = 0.1
 _FOLLOW_EVERY: Final = 0.5
+_SAVE_AGAIN_AFTER: Final = 5.0
 
 
 class Run:
@@ -46,6 +47,7 @@ class Run:
         self._sampled = False
         self._over = execution.status.is_final
         self._hurry = False
+        self._unsaved = False
         self._wake = threading.Event()
         self._follower = JtlFollower(files.jtl)
         self._followed_at = 0.0
@@ -131,7 +133,9 @@ class Run:
         """Write the state; that it cannot be written ends no run (a restart decides from JTL and logs then)."""
         try:
             self.files.save(self.execution)
+            self._unsaved = False
         except OSError as fault:
+            self._unsaved = True
             self._warn("state not written", fault)
 
     def _watch(self) -> None:
@@ -153,6 +157,10 @@ class Run:
                 self.execution.error_message = "the engine could not read how the run ended; see its log"
                 self.execution.status = Status.FAILED
             self.done.set_result(None)
+        while self._unsaved:
+            # The disk was full: a final status that we have told must be the one that a restart reads.
+            time.sleep(_SAVE_AGAIN_AFTER)
+            self.save()
 
     def _is_gone(self) -> bool:
         with self._lock:

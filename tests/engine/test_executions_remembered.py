@@ -196,6 +196,20 @@ def test_a_path_can_be_relative_absolute_or_the_alias_of_the_root(tmp_path: Path
     again.release()
 
 
+def test_what_a_killed_engine_left_half_done_is_removed(tmp_path: Path) -> None:
+    root = DataRoot(tmp_path)
+    root.prepare()
+    root.release()
+    (tmp_path / "uploads" / ".0123.upload").write_text("half")
+    (tmp_path / "cache" / ".jmeter.0123.tmp" / "bin").mkdir(parents=True)
+    (root.data / "kept.csv").write_text("whole")
+    root.prepare()
+    root.release()
+    kept = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept == {"engine.lock", "uploads/data/kept.csv"}
+    assert list(root.cache.iterdir()) == []
+
+
 def test_a_data_root_behind_a_link_is_taken_as_uploads_name_it(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
