@@ -278,7 +278,11 @@ def downgrade() -> None:
 
 def _adopt_task_table() -> None:
     if op.get_bind().dialect.name != "sqlite":
-        op.execute(f"ALTER TABLE {TASK_TABLE} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        # A conversion alone would widen TEXT to MEDIUMTEXT, so that as many characters fit as before.
+        op.execute(
+            f"ALTER TABLE {TASK_TABLE} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, "
+            "MODIFY error_message TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT '错误信息'"
+        )
     op.create_index("idx_task_page", TASK_TABLE, ["user_id", "namespace", "is_delete", "id"])
 
 
