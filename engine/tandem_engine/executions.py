@@ -43,6 +43,7 @@ _log = logging.getLogger(__name__)
 
 _RETRY_AFTER: Final = 5
 _SHUTDOWN_LIMIT: Final = 20.0
+_CLOSING_LIMIT: Final = 60.0
 _SIGKILL: Final = signal.SIGKILL
 _LISTED: Final = 500
 
@@ -117,6 +118,8 @@ class Executions:
         if run is None:
             raise BadArgument(f"there is no execution {execution_id[:100]} to stop")
         if not run.ask_to_end(EndCause.REQUESTED):
+            # Its last records may still be read: who is told that it has ended shall find it ended.
+            run.done.result(_CLOSING_LIMIT)
             raise BadArgument(f"execution {execution_id} has already ended")
         return run
 

@@ -43,6 +43,8 @@ class _Ending:
         self._server: _Server | None = None
         for number in _ENDING_SIGNALS:
             signal.signal(number, self._on_signal)
+        # Where our parent ignores it, so do we, and then nobody can learn how a JMeter ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def watch(self, executions: Executions, server: _Server) -> None:
         """From here on there is something to end; a signal that came before counts."""

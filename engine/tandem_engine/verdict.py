@@ -38,8 +38,10 @@ def decide(ending: Ending, request: ExecutionRequest) -> tuple[Status, str | Non
             return Status.STOPPED, "stopped because the engine was shut down"
         case EndCause.TIMEOUT:
             return Status.TIMEOUT, f"stopped at its timeout of {request.timeout} s"
-        case EndCause.DURATION:
+        case EndCause.DURATION if ending.totals.total > 0:
             return Status.COMPLETED, None
+        case EndCause.DURATION:
+            return Status.FAILED, _joined("not a single sample came within the duration", ending.reason)
         case None:
             pass
     normally = ending.return_code == 0 or (ending.return_code is None and ending.came_to_its_end)

@@ -174,7 +174,9 @@ def test_a_plan_that_jmeter_cannot_load_fails_with_jmeters_reason(engine: Engine
     assert state["status"] == "FAILED"
     assert "NoSuchSampler" in state["errorMessage"]
     assert engine.http.get(f"/api/metrics/{execution_id}").status_code == 404
-    assert engine.get(f"/api/loadtest/results/{execution_id}")["status"] == "FAILED"
+    results = engine.get(f"/api/loadtest/results/{execution_id}")
+    assert (results["status"], results["reportUrl"]) == ("FAILED", None)
+    assert engine.get(f"/api/loadtest/summary/{execution_id}")["total"] == 0
 
 
 def test_a_plan_finds_its_data_beside_itself_and_its_properties_unchanged(
@@ -198,6 +200,34 @@ def test_a_plan_finds_its_data_beside_itself_and_its_properties_unchanged(
     assert engine.ended(by_property)["status"] == "COMPLETED"
     assert engine.get(f"/api/loadtest/summary/{by_property}")["total"] == 2
     assert '"ünïcode = ""quoted"", ${1}; $(x) \\ 中文"' in engine.whole_jtl(by_property)[1]
+
+
+def test_a_stop_that_crosses_a_natural_end_has_one_outcome(engine: EngineProcess, sleep_plan: Path) -> None:
+    path = engine.upload(sleep_plan)
+    bodies = [{"testPlanPath": path, "loops": loops, "properties": {"sleep": 1}} for loops in (1, 100, 300)]
+    runs = [engine.post("/api/loadtest/start", body)["executionId"] for body in bodies]
+    engine.ended(runs[0])
+    for execution_id in runs:
+        answer = engine.http.post(f"/api/loadtest/stop/{execution_id}").status_code
+        state = engine.status(execution_id)
+        assert (answer, state["status"]) in {(200, "STOPPED"), (400, "COMPLETED")}
+        assert engine.http.post(f"/api/loadtest/stop/{execution_id}").status_code == 400
+        assert engine.status(execution_id) == state
+
+
+def test_a_plan_that_does_not_obey_its_duration_is_ended_and_completed(
+    engine_on: Callable[..., EngineProcess], tmp_path: Path, sleep_plan: Path
+) -> None:
+    # Only ThreadGroups are rewritten, so an endless setUp group runs past the duration.
+    plan = tmp_path / "setup.jmx"
+    plan.write_text(
+        sleep_plan.read_text().replace("ThreadGroup ", "SetupThreadGroup ").replace("</Thread", "</SetupThread")
+    )
+    with engine_on(tmp_path / "data", duration_grace="1") as engine:
+        execution_id = engine.run(plan, loops=1_000_000, duration=3)
+        state = engine.ended(execution_id)
+        assert (state["status"], state["errorMessage"]) == ("COMPLETED", None)
+        assert _utc(state["endTime"]) - _utc(state["startTime"]) >= 4
 
 
 def test_a_run_is_ended_at_its_timeout(engine: EngineProcess, timing_out: str) -> None:

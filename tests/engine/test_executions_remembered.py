@@ -112,6 +112,7 @@ def _ending(
         (_ending(EndCause.SHUTDOWN), None, Status.STOPPED, "shut down"),
         (_ending(EndCause.TIMEOUT, -9), None, Status.TIMEOUT, "3600 s"),
         (_ending(EndCause.DURATION, -9), 5, Status.COMPLETED, None),
+        (_ending(EndCause.DURATION, 0, samples=0), 5, Status.FAILED, "not a single sample"),
         (_ending(code=-9), None, Status.FAILED, "SIGKILL: the reason"),
         (_ending(code=-9), 600, Status.FAILED, "SIGKILL"),
         (_ending(code=-9), 4, Status.COMPLETED, None),
