@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 from tandem.bootstrap import application
 from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+from tandem.domain.ports import UnitOfWork
 
 from local.stack import LocalStack
 from tests.factories.experiments import definition, strategy
@@ -50,7 +51,12 @@ class Platform:
         kept = strategy(
             strategy_id=f"lstrategy_{mark}", definition_id=planned.definition_id, experiment_id=f"exp-{mark}", **changes
         )
-        app.database.write(lambda uow: (uow.definitions.add(planned), uow.strategies.add(kept)))
+
+        def add(uow: UnitOfWork) -> None:
+            uow.definitions.add(planned)
+            uow.strategies.add(kept)
+
+        app.database.write(add)
         return Experiment(self, f"exp-{mark}", f"et-{mark}")
 
     def put(self, detail_type: str, **detail: Any) -> None:

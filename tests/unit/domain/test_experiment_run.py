@@ -28,6 +28,10 @@ def transitions(run: ExperimentRun) -> list[tuple[TaskStatus | None, TaskStatus 
     return [(entry.from_status, entry.to_status) for entry in run.audit if entry.kind is AuditKind.TRANSITION]
 
 
+def status(run: ExperimentRun) -> TaskStatus:
+    return run.started_task.status
+
+
 def stops(run: ExperimentRun) -> int:
     return sum(message.channel is Channel.STOP_QUEUE for message in run.messages)
 
@@ -41,7 +45,7 @@ def test_a_new_run_goes_on_and_tells_that_its_task_is_pending() -> None:
 
 def test_a_load_that_the_engine_took_runs_until_duration_and_grace_are_over() -> None:
     started = started_run(traffic_duration_sec=60)
-    assert started.started_task.status is TaskStatus.RUNNING
+    assert status(started) is TaskStatus.RUNNING
     assert started.deadline == seconds_after_noon(60 + 120)
 
 
@@ -89,7 +93,7 @@ def test_an_experiment_that_ends_badly_stops_its_load(outcome: Outcome) -> None:
     opened.finish(outcome, "by hand", seconds_after_noon(20))
     assert opened.next_step() is NextStep.STOP
     assert stops(opened) == 1
-    assert opened.started_task.status is TaskStatus.RUNNING
+    assert status(opened) is TaskStatus.RUNNING
 
 
 def test_an_experiment_that_ends_well_lets_its_load_run_on() -> None:
@@ -110,7 +114,7 @@ def test_stop_on_completion_stops_the_load_of_an_experiment_that_ends_well() -> 
 def test_an_experiment_that_ends_before_its_load_started_ends_the_task_at_once() -> None:
     fresh = run()
     fresh.finish(Outcome.SUCCEEDED, None, seconds_after_noon(1))
-    assert fresh.started_task.status is TaskStatus.STOPPED
+    assert status(fresh) is TaskStatus.STOPPED
     assert fresh.settled
     assert events(fresh, EventName.FAULT_WINDOW_OPEN) == []
 
@@ -126,18 +130,18 @@ def test_a_second_end_of_the_experiment_changes_nothing() -> None:
 def test_a_stop_is_not_stopped_before_the_engine_confirms() -> None:
     opened = open_run()
     opened.request_stop(StopReason.USER, "by alice", seconds_after_noon(20))
-    assert opened.started_task.status is TaskStatus.RUNNING
+    assert status(opened) is TaskStatus.RUNNING
     opened.learn(engine_run(EngineStatus.RUNNING), seconds_after_noon(21), is_sweep=False)
-    assert opened.started_task.status is TaskStatus.RUNNING
+    assert status(opened) is TaskStatus.RUNNING
     opened.learn(engine_run(EngineStatus.STOPPED), seconds_after_noon(22), is_sweep=False)
-    assert opened.started_task.status is TaskStatus.STOPPED
+    assert status(opened) is TaskStatus.STOPPED
     assert opened.settled
 
 
 def test_a_stop_of_a_task_that_never_reached_the_engine_is_confirmed_at_once() -> None:
     fresh = run()
     fresh.request_stop(StopReason.USER, "by alice", seconds_after_noon(1))
-    assert fresh.started_task.status is TaskStatus.STOPPED
+    assert status(fresh) is TaskStatus.STOPPED
     assert not fresh.stop_pending
 
 
@@ -145,7 +149,7 @@ def test_a_stop_while_a_start_may_be_under_way_waits_for_the_engine() -> None:
     begun = run()
     begun.attempt_start(NOON)
     begun.request_stop(StopReason.USER, "by alice", seconds_after_noon(1))
-    assert begun.started_task.status is TaskStatus.PENDING
+    assert status(begun) is TaskStatus.PENDING
     assert begun.stop_pending
 
 
@@ -180,7 +184,7 @@ def test_a_load_that_fails_before_the_window_opens_it_unproven_otherwise() -> No
 def test_a_load_that_ends_by_itself_before_the_window_is_lost_for_the_experiment() -> None:
     proven = proven_run(abort_on_load_failure=True)
     proven.learn(engine_run(EngineStatus.COMPLETED), seconds_after_noon(5), is_sweep=True)
-    assert proven.started_task.status is TaskStatus.SUCCEEDED
+    assert status(proven) is TaskStatus.SUCCEEDED
     assert len(events(proven, EventName.EXPERIMENT_ABORT_REQUESTED)) == 1
 
 
@@ -193,7 +197,7 @@ def test_a_load_lost_during_the_fault_asks_for_an_abort_too() -> None:
 def test_a_load_that_ends_at_its_duration_during_the_fault_asks_for_nothing() -> None:
     opened = open_run(abort_on_load_failure=True, traffic_duration_sec=60)
     opened.learn(engine_run(EngineStatus.COMPLETED), seconds_after_noon(61), is_sweep=True)
-    assert opened.started_task.status is TaskStatus.SUCCEEDED
+    assert status(opened) is TaskStatus.SUCCEEDED
     assert events(opened, EventName.EXPERIMENT_ABORT_REQUESTED) == []
     assert not opened.load_failure
 
@@ -208,7 +212,7 @@ def test_no_abort_is_asked_for_after_the_experiment_ended() -> None:
 def test_a_gate_that_is_not_passed_fails_the_task_and_keeps_the_stop_until_it_is_confirmed() -> None:
     started = started_run(abort_on_load_failure=True)
     started.fail_load(StopReason.GATE_NOT_PASSED, "no samples arrived", seconds_after_noon(60))
-    assert started.started_task.status is TaskStatus.FAILED
+    assert status(started) is TaskStatus.FAILED
     assert started.started_task.error_message == "no samples arrived"
     assert started.stop_pending
     assert not started.settled
@@ -222,14 +226,14 @@ def test_a_refused_start_fails_the_task_and_leaves_nothing_to_stop() -> None:
     fresh = run()
     fresh.try_start(NOON)
     fresh.fail_load(StopReason.LOAD_LOST, "the engine did not start the load", seconds_after_noon(1))
-    assert fresh.started_task.status is TaskStatus.FAILED
+    assert status(fresh) is TaskStatus.FAILED
     assert not fresh.stop_pending
 
 
 def test_the_deadline_times_the_task_out_and_stops_the_load() -> None:
     opened = open_run()
     opened.pass_deadline(seconds_after_noon(181))
-    assert opened.started_task.status is TaskStatus.TIMEOUT
+    assert status(opened) is TaskStatus.TIMEOUT
     assert opened.stop_pending
     assert stops(opened) == 1
 
@@ -239,7 +243,7 @@ def test_an_ended_task_never_changes_again() -> None:
     opened.pass_deadline(seconds_after_noon(181))
     opened.learn(engine_run(EngineStatus.FAILED), seconds_after_noon(190), is_sweep=True)
     opened.request_stop(StopReason.USER, "late", seconds_after_noon(191))
-    assert opened.started_task.status is TaskStatus.TIMEOUT
+    assert status(opened) is TaskStatus.TIMEOUT
     assert [after for _, after in transitions(opened)] == [TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.TIMEOUT]
 
 
@@ -248,7 +252,7 @@ def test_silence_of_the_engine_changes_nothing() -> None:
     before = list(opened.audit)
     for second in range(30, 170, 30):
         opened.learn(EngineUnavailable("refused"), seconds_after_noon(second), is_sweep=True)
-    assert opened.started_task.status is TaskStatus.RUNNING
+    assert status(opened) is TaskStatus.RUNNING
     assert opened.audit == before
 
 
@@ -259,9 +263,9 @@ def test_an_execution_that_the_engine_forgot_fails_at_the_third_sweep_running() 
     opened.learn(engine_run(EngineStatus.RUNNING), seconds_after_noon(30), is_sweep=True)
     opened.learn(None, seconds_after_noon(35), is_sweep=True)
     opened.learn(None, seconds_after_noon(40), is_sweep=True)
-    assert opened.started_task.status is TaskStatus.RUNNING
+    assert status(opened) is TaskStatus.RUNNING
     opened.learn(None, seconds_after_noon(45), is_sweep=True)
-    assert opened.started_task.status is TaskStatus.FAILED
+    assert status(opened) is TaskStatus.FAILED
     assert opened.started_task.error_message == "the engine no longer knows this execution"
 
 
@@ -294,7 +298,7 @@ def test_a_workflow_that_comes_too_late_to_wait_is_woken_at_once() -> None:
 def test_a_lost_workflow_before_the_window_leaves_nothing_running_and_nobody_waiting() -> None:
     proven = proven_run()
     proven.lose_workflow("the workflow is gone", seconds_after_noon(5))
-    assert proven.started_task.status is TaskStatus.FAILED
+    assert status(proven) is TaskStatus.FAILED
     assert proven.stop_pending
     assert [window["loadProven"] for window in events(proven, EventName.FAULT_WINDOW_OPEN)] == [False]
 
@@ -309,7 +313,7 @@ def test_a_lost_workflow_before_the_window_asks_for_an_abort_when_the_strategy_s
 def test_a_lost_workflow_after_the_window_lets_a_good_load_run_on() -> None:
     opened = open_run()
     opened.lose_workflow("the workflow is gone", seconds_after_noon(20))
-    assert opened.started_task.status is TaskStatus.RUNNING
+    assert status(opened) is TaskStatus.RUNNING
     assert not opened.stop_pending
 
 
@@ -324,7 +328,7 @@ def test_a_late_load_of_a_task_that_was_given_up_is_stopped() -> None:
     begun.attempt_start(NOON)
     begun.fail_load(StopReason.LOAD_LOST, "the engine never confirmed the start", seconds_after_noon(60))
     begun.accept_load(engine_run(), 120, seconds_after_noon(61))
-    assert begun.started_task.status is TaskStatus.FAILED
+    assert status(begun) is TaskStatus.FAILED
     assert begun.started_task.execution_id == "0a1b2c3d"
     assert begun.stop_pending
 
