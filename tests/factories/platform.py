@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
-from tandem.bootstrap import application
+from tandem.adapters.database.connections import Connections, open_engine
+from tandem.adapters.database.transactions import SqlDatabase
 from tandem.domain.experiment_run import AuditEntry, ExperimentRun
 from tandem.domain.ports import UnitOfWork
 
@@ -34,6 +35,7 @@ class Platform:
 
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
+        self.database = SqlDatabase(open_engine(Connections(stack.settings.effective_database_url, size=4)))
         self._events: list[dict[str, Any]] = []
         sqs, events = stack.client("sqs"), stack.client("events")
         name = f"platform-{uuid.uuid4().hex[:8]}"
@@ -42,10 +44,13 @@ class Platform:
         events.put_rule(Name=name, EventBusName=BUS, EventPattern=json.dumps({"source": ["tandem"]}))
         events.put_targets(Rule=name, EventBusName=BUS, Targets=[{"Id": "platform", "Arn": arn}])
 
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self.database.close()
+
     def plan(self, **changes: Any) -> "Experiment":
         """A new experiment with a strategy of its own; ``changes`` are the strategy's."""
         mark = uuid.uuid4().hex[:12]
-        app = application()
         planned = definition(definition_id=f"ldef_{mark}", name=mark)
         changes = {"start_before_fault_sec": 0, "traffic_duration_sec": 60} | changes
         kept = strategy(
@@ -56,7 +61,7 @@ class Platform:
             uow.definitions.add(planned)
             uow.strategies.add(kept)
 
-        app.database.write(add)
+        self.database.write(add)
         return Experiment(self, f"exp-{mark}", f"et-{mark}")
 
     def put(self, detail_type: str, **detail: Any) -> None:
@@ -143,7 +148,7 @@ class Experiment:
 
     @property
     def run(self) -> ExperimentRun | None:
-        return application().database.read(lambda uow: uow.runs.get(self.experiment_task_id))
+        return self.platform.database.read(lambda uow: uow.runs.get(self.experiment_task_id))
 
     @property
     def status(self) -> str | None:
@@ -186,7 +191,7 @@ class Experiment:
     @property
     def story(self) -> list[AuditEntry]:
         task_id = self.task_id
-        return application().database.read(lambda uow: uow.audit.of_task(task_id))
+        return self.platform.database.read(lambda uow: uow.audit.of_task(task_id))
 
     @property
     def transitions(self) -> list[str]:

@@ -42,5 +42,7 @@ def engine(module_engine: TrapEngine) -> TrapEngine:
 
 
 @pytest.fixture
-def platform(stack: LocalStack, engine: TrapEngine) -> Platform:
-    return Platform(stack)
+def platform(stack: LocalStack, engine: TrapEngine) -> Iterator[Platform]:
+    listening = Platform(stack)
+    yield listening
+    listening.close()
