@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from tandem.services.create_definition import CreateDefinition
     from tandem.services.create_strategy import CreateStrategy
     from tandem.services.create_task import CreateTask, FindStrategy
+    from tandem.services.delete_definition import DeleteDefinition
+    from tandem.services.delete_strategy import DeleteStrategy
     from tandem.services.deliver_messages import DeliverMessages
+    from tandem.services.find_definition import FindDefinition, QueryDefinitions
     from tandem.services.find_task import FindTask, QueryTasks
     from tandem.services.finish_experiment import FinishExperiment
+    from tandem.services.get_strategy import GetStrategy, QueryStrategies
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
     from tandem.services.request_stop import RequestStop
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
     from tandem.services.store_upload import StoreUpload
     from tandem.services.sync_one_task import SyncOneTask
     from tandem.services.sync_tasks import SyncTasks
+    from tandem.services.update_definition import UpdateDefinition
+    from tandem.services.update_strategy import UpdateStrategy
     from tandem.services.wait_for_end import WaitForEnd
 
 
@@ -237,6 +243,54 @@ class Application:
         from tandem.services.create_strategy import CreateStrategy
 
         return CreateStrategy(self.database, self.clock, self.ids, self.settings.preflight.max_duration_sec)
+
+    @cached_property
+    def update_definition(self) -> "UpdateDefinition":
+        from tandem.services.update_definition import UpdateDefinition
+
+        return UpdateDefinition(self.database, self.check_definition, self.clock)
+
+    @cached_property
+    def delete_definition(self) -> "DeleteDefinition":
+        from tandem.services.delete_definition import DeleteDefinition
+
+        return DeleteDefinition(self.database, self.clock)
+
+    @cached_property
+    def find_definition(self) -> "FindDefinition":
+        from tandem.services.find_definition import FindDefinition
+
+        return FindDefinition(self.database)
+
+    @cached_property
+    def query_definitions(self) -> "QueryDefinitions":
+        from tandem.services.find_definition import QueryDefinitions
+
+        return QueryDefinitions(self.database)
+
+    @cached_property
+    def update_strategy(self) -> "UpdateStrategy":
+        from tandem.services.update_strategy import UpdateStrategy
+
+        return UpdateStrategy(self.database, self.clock, self.settings.preflight.max_duration_sec)
+
+    @cached_property
+    def delete_strategy(self) -> "DeleteStrategy":
+        from tandem.services.delete_strategy import DeleteStrategy
+
+        return DeleteStrategy(self.database, self.clock)
+
+    @cached_property
+    def get_strategy(self) -> "GetStrategy":
+        from tandem.services.get_strategy import GetStrategy
+
+        return GetStrategy(self.database)
+
+    @cached_property
+    def query_strategies(self) -> "QueryStrategies":
+        from tandem.services.get_strategy import QueryStrategies
+
+        return QueryStrategies(self.database)
 
     @cached_property
     def find_task(self) -> "FindTask":

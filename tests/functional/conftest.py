@@ -11,8 +11,6 @@ import boto3
 import pytest
 from moto import mock_aws
 from tandem import bootstrap
-from tandem.adapters.database.connections import Connections, open_engine
-from tandem.adapters.database.tables import metadata
 
 from tests.factories.api_events import ALICE, Caller, event, get, post, post_file
 from tests.fakes.engine_traps import Traps
@@ -23,8 +21,31 @@ BUCKET = "tandem-test-uploads"
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'tandem.db'}"
+def api_database_url(sqlite_url: str) -> str:
+    """Most of the API's behaviour does not depend on the database; modules about rows take each kind in turn."""
+    return sqlite_url
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[None]:
+    """AWS in this process."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        yield
+
+
+def empty_bucket() -> None:
+    s3 = boto3.client("s3")
+    for key in stored_objects():
+        s3.delete_object(Bucket=BUCKET, Key=key)
+
+
+def stored_objects() -> list[str]:
+    """The keys in the bucket."""
+    return [item["Key"] for item in boto3.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 @pytest.fixture
@@ -34,26 +55,17 @@ def engine() -> Iterator[TrapEngine]:
 
 
 @pytest.fixture
-def settings(database_url: str, engine: TrapEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def settings(
+    api_database_url: str, engine: TrapEngine, aws: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[pytest.MonkeyPatch]:
     """The environment of the functions, over an empty database and an empty bucket."""
-    tables = open_engine(Connections(database_url))
-    metadata.create_all(tables)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "TANDEM_DATABASE_URL": database_url,
-        "TANDEM_ENGINE_URL": engine.url,
-        "TANDEM_BUCKET": BUCKET,
-    }.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        bootstrap.reset()
-        yield monkeypatch
-        bootstrap.reset()
-    metadata.drop_all(tables)
-    tables.dispose()
+    monkeypatch.setenv("TANDEM_DATABASE_URL", api_database_url)
+    monkeypatch.setenv("TANDEM_ENGINE_URL", engine.url)
+    monkeypatch.setenv("TANDEM_BUCKET", BUCKET)
+    bootstrap.reset()
+    empty_bucket()
+    yield monkeypatch
+    bootstrap.reset()
 
 
 @dataclass(frozen=True)
@@ -102,10 +114,10 @@ def send(name: str, request: Mapping[str, Any]) -> Answer:
 class Api:
     """The handlers by their names, as a client sees them."""
 
-    def get(self, name: str, caller: Caller = ALICE, **query: object) -> Answer:
+    def get(self, name: str, caller: Caller = ALICE, /, **query: object) -> Answer:
         return send(name, get(query, caller))
 
-    def post(self, name: str, caller: Caller = ALICE, **fields: object) -> Answer:
+    def post(self, name: str, caller: Caller = ALICE, /, **fields: object) -> Answer:
         return send(name, post(fields, caller))
 
     def upload_plan(self, name: str = "plain.jmx", caller: Caller = ALICE, **fields: str) -> Answer:
@@ -114,7 +126,7 @@ class Api:
     def upload_data(self, content: bytes, name: str, caller: Caller = ALICE, **fields: str) -> Answer:
         return send("upload_test_data_file", post_file(content, name, caller, fields))
 
-    def raw(self, name: str, method: str, **request: Any) -> Answer:
+    def raw(self, name: str, method: str, /, **request: Any) -> Answer:
         return send(name, event(method, **request))
 
 

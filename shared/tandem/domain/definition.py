@@ -37,6 +37,15 @@ class DefinitionNameTaken(Conflict):
         )
 
 
+class DefinitionChanged(Conflict):
+    """Others keep changing the definition while we try to."""
+
+    code = "DEFINITION_CHANGED"
+
+    def __init__(self, definition_id: str) -> None:
+        super().__init__(f"The definition {definition_id} was changed at the same time; please try again.")
+
+
 class DefinitionInUse(Conflict):
     """Live strategies use the definition."""
 
@@ -92,7 +101,7 @@ class LoadTestDefinition:
     loops: int | None = None
     heap_size: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
-    data_files: Sequence[str] = ()
+    data_files: tuple[str, ...] = ()
 
     @property
     def engine_loops(self) -> int:

@@ -1,15 +1,30 @@
 """Parameters and views of load-test definitions."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tandem.domain import definition_rules as rules
-from tandem.domain.definition import EngineType, Entry, UrlCase
+from tandem.domain.definition import EngineType, Entry, LoadTestDefinition, UrlCase
 from tandem.domain.errors import FieldFault
+from tandem.domain.paging import Page
+from tandem.domain.ports import DefinitionFilter
 from tandem.domain.url_plan import HTTP_METHODS
-from tandem.rest.parameters import Parameters, Part, Structure, Text, Whole, located
+from tandem.rest.changes import with_defaults
+from tandem.rest.parameters import (
+    Document,
+    Identifier,
+    NotNull,
+    Paged,
+    Parameters,
+    Part,
+    Structure,
+    Text,
+    Whole,
+    located,
+)
+from tandem.rest.views import Moment, PageView, page_fields
 
 MAX_SECONDS = 86_400
 
@@ -159,3 +174,114 @@ class NewDefinition(Parameters):
             "properties": self.properties,
             "data_files": tuple(self.data_files),
         }
+
+
+class DefinitionById(Parameters):
+    """A definition by its id."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {"definitionId": "id"}
+
+    id: Annotated[Identifier, Field(description="The definition's id; definitionId says the same.")]
+
+
+class DefinitionChange(DefinitionById):
+    """Fields of a definition to be changed: only those that are sent; null puts an optional one back."""
+
+    null_clears: ClassVar[bool] = True
+
+    name: Annotated[Name | None, NotNull] = None
+    endpoint: Annotated[Endpoint | None, NotNull] = None
+    entry: Annotated[Entry | None, NotNull] = None
+    engine_type: EngineType | None = None
+    content_ref: ContentRef | None = None
+    url_case: UrlCaseField | None = None
+    threads: Threads | None = None
+    ramp_up: RampUp | None = None
+    loops: Loops | None = None
+    heap_size: HeapSize | None = None
+    properties: Properties | None = None
+    data_files: DataFiles | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The domain's fields that change, with their new values."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set - {"id", "namespace"}}
+        if self.url_case is not None:
+            sent["url_case"] = self.url_case.case
+        if self.data_files is not None:
+            sent["data_files"] = tuple(self.data_files)
+        return with_defaults(LoadTestDefinition, sent)
+
+
+class DefinitionQuery(Paged):
+    """Which definitions to list."""
+
+    name: Annotated[Text, Field(max_length=255, description="A part of the name, compared exactly.")] | None = None
+    entry: Entry | None = None
+    engine_type: EngineType | None = None
+
+    @property
+    def wanted(self) -> DefinitionFilter:
+        return DefinitionFilter(self.name, self.entry, self.engine_type)
+
+
+class UrlCaseView(Document):
+    """The request of a definition with ``entry`` URL."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str | None
+
+
+class DefinitionView(Document):
+    """A load-test definition."""
+
+    id: str
+    name: str
+    engine_type: EngineType
+    endpoint: str
+    entry: Entry
+    content_ref: str | None
+    url_case: UrlCaseView | None
+    threads: int
+    ramp_up: int
+    loops: int | None
+    heap_size: str | None
+    properties: dict[str, str]
+    data_files: list[str]
+    created_by: str
+    created_at: Moment
+    updated_at: Moment
+
+    @classmethod
+    def of(cls, definition: LoadTestDefinition) -> "DefinitionView":
+        case = definition.url_case
+        return cls.model_construct(
+            id=definition.definition_id,
+            name=definition.name,
+            engine_type=definition.engine_type,
+            endpoint=definition.endpoint,
+            entry=definition.entry,
+            content_ref=definition.content_ref,
+            url_case=None
+            if case is None
+            else UrlCaseView(method=case.method, path=case.path, headers=dict(case.headers), body=case.body),
+            threads=definition.threads,
+            ramp_up=definition.ramp_up,
+            loops=definition.loops,
+            heap_size=definition.heap_size,
+            properties=dict(definition.properties),
+            data_files=list(definition.data_files),
+            created_by=definition.created_by,
+            created_at=definition.created_at,
+            updated_at=definition.updated_at,
+        )
+
+
+class DefinitionPage(PageView[DefinitionView]):
+    """A page of definitions."""
+
+    @classmethod
+    def of(cls, page: Page[LoadTestDefinition]) -> "DefinitionPage":
+        return cls(**page_fields(page), data=[DefinitionView.of(definition) for definition in page.items])

@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.identity import Owner
+from tandem.domain.paging import PageRequest
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}")
 _NUMBER = re.compile(r"[+-]?(\d{1,19}(\.\d*)?|\.\d{1,19})([eE][+-]?\d{1,3})?")
@@ -130,11 +131,24 @@ class Parameters(Document):
     synonyms: ClassVar[Mapping[str, str]] = {}
     """Other names under which callers send a field."""
 
-    namespace: Identifier = Field(default="default", description="Rows of other namespaces do not exist here.")
+    namespace: Annotated[Identifier, BeforeValidator(lambda given: "default" if given is None else given)] = Field(
+        default="default", description="Rows of other namespaces do not exist here."
+    )
 
     def owner(self, user_id: str) -> Owner:
         """Whose rows the request is about."""
         return Owner(user_id, self.namespace)
+
+
+class Paged(Parameters):
+    """A page of a list: ``pageNum`` counts from 1."""
+
+    page_num: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
+    page_size: Annotated[Whole, Field(ge=1, le=200)] = 20
+
+    @property
+    def page(self) -> PageRequest:
+        return PageRequest(self.page_num, self.page_size)
 
 
 P = TypeVar("P", bound=Parameters)
@@ -152,7 +166,7 @@ def read_parameters(model: type[P], query: Mapping[str, str], body: Mapping[str,
     try:
         return model.model_validate(values, context={"text_fields": text_fields})
     except ValidationError as error:
-        raise InvalidValue("One or more parameters are wrong.", faults_of(error)) from error
+        raise InvalidValue("One or more parameters are wrong.", faults_of(error, model)) from error
 
 
 def _sent(model: type[Parameters], source: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +179,16 @@ def _sent(model: type[Parameters], source: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in named.items()
         if name in required or not (value == "" or (value is None and not model.null_clears))
     }
+
+
+def _not_null(value: object) -> object:
+    if value is None:
+        raise ValueError("must not be null: it is required")
+    return value
+
+
+NotNull = BeforeValidator(_not_null)
+"""For a field of an update that may be left out but not be cleared."""
 
 
 def located(faults: Iterable[FieldFault]) -> ValidationError:
@@ -182,12 +206,16 @@ def located(faults: Iterable[FieldFault]) -> ValidationError:
     )
 
 
-def faults_of(error: ValidationError) -> list[FieldFault]:
+def faults_of(error: ValidationError, model: type[Document]) -> list[FieldFault]:
     """Each fault with the field's path as the caller wrote it."""
-    return [
-        FieldFault(".".join(str(part) for part in fault["loc"]) or "body", _sentence(fault["type"], fault["msg"]))
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    # pydantic names a default that is wrong by the attribute, and a value that was sent by its alias.
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    faults = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        first, *rest = fault["loc"] or ("body",)
+        path = ".".join(str(part) for part in (aliases.get(str(first), first), *rest))
+        faults.append(FieldFault(path, _sentence(fault["type"], fault["msg"])))
+    return faults
 
 
 def _sentence(kind: str, message: str) -> str:

@@ -1,11 +1,27 @@
 """Parameters and views of load-test strategies."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from tandem.domain.strategy import MAX_DURATION_SEC, Gate, Slo, duration_faults
-from tandem.rest.parameters import Flag, Identifier, Number, Parameters, Part, Structure, Whole
+from tandem.domain.paging import Page
+from tandem.domain.ports import StrategyFilter
+from tandem.domain.strategy import MAX_DURATION_SEC, Gate, LoadTestStrategy, Slo, duration_faults
+from tandem.rest.changes import with_defaults
+from tandem.rest.parameters import (
+    Document,
+    Flag,
+    Identifier,
+    NotNull,
+    Number,
+    Paged,
+    Parameters,
+    Part,
+    Structure,
+    Whole,
+)
+from tandem.rest.views import Moment, PageView, page_fields
 
 Rate = Annotated[Number, Field(ge=0, le=1)]
 Amount = Annotated[Number, Field(ge=0)]
@@ -82,3 +98,126 @@ class NewStrategy(Parameters):
             "gate": self.gate.gate,
             "slo": None if self.slo is None else self.slo.slo,
         }
+
+
+class StrategyById(Parameters):
+    """A strategy by its id."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {"strategyId": "id"}
+
+    id: Annotated[Identifier, Field(description="The strategy's id; strategyId says the same.")]
+
+
+class StrategyOfExperiment(Parameters):
+    """The one strategy of an experiment."""
+
+    experiment_id: Identifier
+
+
+class StrategyChange(StrategyById):
+    """Fields of a strategy to be changed: only those that are sent; null puts an optional one back."""
+
+    null_clears: ClassVar[bool] = True
+
+    definition_id: Annotated[Identifier | None, NotNull] = None
+    experiment_id: Annotated[Identifier | None, NotNull] = None
+    enable: Flag | None = None
+    start_before_fault_sec: StartBeforeFault | None = None
+    traffic_duration_sec: TrafficDuration | None = None
+    abort_on_load_failure: Flag | None = None
+    stop_on_completion: Flag | None = None
+    gate: GateField | None = None
+    slo: SloField | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The domain's fields that change, with their new values."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set - {"id", "namespace"}}
+        if self.gate is not None:
+            sent["gate"] = self.gate.gate
+        if self.slo is not None:
+            sent["slo"] = self.slo.slo
+        return with_defaults(LoadTestStrategy, sent)
+
+
+class StrategyQuery(Paged):
+    """Which strategies to list."""
+
+    experiment_id: Identifier | None = None
+    definition_id: Identifier | None = None
+    enable: Flag | None = None
+
+    @property
+    def wanted(self) -> StrategyFilter:
+        return StrategyFilter(self.experiment_id, self.definition_id, self.enable)
+
+
+class GateView(Document):
+    """When a load counts as real."""
+
+    timeout_sec: int
+    min_throughput: float | None
+    max_error_rate: float | None
+
+
+class SloView(Document):
+    """What the experiment may cost."""
+
+    max_p95_ms: float | None
+    max_error_rate: float | None
+    max_recovery_sec: float | None
+    min_throughput_ratio: float | None
+
+
+class StrategyView(Document):
+    """A load-test strategy."""
+
+    id: str
+    enable: bool
+    definition_id: str
+    experiment_id: str
+    start_before_fault_sec: int
+    traffic_duration_sec: int
+    abort_on_load_failure: bool
+    stop_on_completion: bool
+    gate: GateView
+    slo: SloView | None
+    created_at: Moment
+    updated_at: Moment
+
+    @classmethod
+    def of(cls, strategy: LoadTestStrategy) -> "StrategyView":
+        gate, slo = strategy.gate, strategy.slo
+        return cls.model_construct(
+            id=strategy.strategy_id,
+            enable=strategy.enable,
+            definition_id=strategy.definition_id,
+            experiment_id=strategy.experiment_id,
+            start_before_fault_sec=strategy.start_before_fault_sec,
+            traffic_duration_sec=strategy.traffic_duration_sec,
+            abort_on_load_failure=strategy.abort_on_load_failure,
+            stop_on_completion=strategy.stop_on_completion,
+            gate=GateView.model_construct(
+                timeout_sec=gate.timeout_sec,
+                min_throughput=gate.min_throughput,
+                max_error_rate=gate.max_error_rate,
+            ),
+            slo=None
+            if slo is None
+            else SloView.model_construct(
+                max_p95_ms=slo.max_p95_ms,
+                max_error_rate=slo.max_error_rate,
+                max_recovery_sec=slo.max_recovery_sec,
+                min_throughput_ratio=slo.min_throughput_ratio,
+            ),
+            created_at=strategy.created_at,
+            updated_at=strategy.updated_at,
+        )
+
+
+class StrategyPage(PageView[StrategyView]):
+    """A page of strategies."""
+
+    @classmethod
+    def of(cls, page: Page[LoadTestStrategy]) -> "StrategyPage":
+        return cls(**page_fields(page), data=[StrategyView.of(strategy) for strategy in page.items])

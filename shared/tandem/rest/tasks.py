@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from tandem.domain.experiment_run import ExperimentRun
-from tandem.domain.paging import Page, PageRequest
+from tandem.domain.paging import Page
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
-from tandem.rest.parameters import Document, Identifier, Parameters, Whole
+from tandem.rest.parameters import Document, Identifier, Paged, Parameters, Whole
 from tandem.rest.views import Moment, PageView, page_fields
 
 _DESCRIPTIONS = {
@@ -55,17 +55,6 @@ class TaskById(Parameters):
     @property
     def key(self) -> TaskKey:
         return TaskKey(task_id=self.task_id)
-
-
-class Paged(Parameters):
-    """A page of a list: ``pageNum`` counts from 1."""
-
-    page_num: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
-    page_size: Annotated[Whole, Field(ge=1, le=200)] = 20
-
-    @property
-    def page(self) -> PageRequest:
-        return PageRequest(self.page_num, self.page_size)
 
 
 class TaskQuery(Paged):

@@ -6,14 +6,10 @@ import boto3
 import pytest
 
 from tests.factories.api_events import post_file
-from tests.functional.conftest import BUCKET, PLANS, Api, send
+from tests.functional.conftest import BUCKET, PLANS, Api, send, stored_objects
 
 MULTIPART = "multipart/form-data; boundary=x"
 PLAIN = (PLANS / "plain.jmx").read_bytes()
-
-
-def stored_objects() -> list[str]:
-    return [item["Key"] for item in boto3.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 def test_an_uploaded_plan_is_stored_and_described(api: Api) -> None:
