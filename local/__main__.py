@@ -36,6 +36,9 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("engine", help="start the engine alone")
     put_event = commands.add_parser("put-event", help="put an event file on the bus of a running stack")
     put_event.add_argument("file", type=Path)
+    demo = commands.add_parser("demo", help="run one experiment with its load, from the first event to the table")
+    demo.add_argument("--jmx", type=Path, help="your own test plan instead of examples/checkout.jmx")
+    demo.add_argument("--target", help="your own system on this machine, such as http://127.0.0.1:9000")
     options = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment(os.environ)
@@ -43,6 +46,8 @@ def main(arguments: list[str]) -> int:
             return up(settings)
         if options.command == "engine":
             return run_engine(settings)
+        if options.command == "demo":
+            return demonstrate(settings, options.jmx, options.target)
         return put_event_file(settings, options.file)
     except (SettingsError, StackError, PortInUse, TemplateError, FunctionLoadError, EventFileError) as exc:
         print(f"error: {exc}", file=sys.stderr)  # noqa: T201 - a command line's own output
@@ -51,7 +56,8 @@ def main(arguments: list[str]) -> int:
 
 def up(settings: Settings) -> int:
     """Starts the stack, says where it is, and waits for SIGINT or SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("local").setLevel(logging.INFO)
     asked_to_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_stop.set())
@@ -76,6 +82,14 @@ def run_engine(settings: Settings) -> int:
     data_directory.mkdir(parents=True, exist_ok=True)
     environment = engine_environment(port, data_directory)
     os.execve(sys.executable, [sys.executable, "-m", "tandem_engine"], environment)  # noqa: S606 - no shell is wanted
+
+
+def demonstrate(settings: Settings, plan: Path | None, target: str | None) -> int:
+    """Plays the demo; its analysis of the samples is Tandem's own, so this alone needs the package to be found."""
+    sys.path.insert(0, str(PROJECT / "shared"))
+    from local.demo.command import run_demo
+
+    return run_demo(settings, plan, target)
 
 
 def put_event_file(settings: Settings, file: Path) -> int:

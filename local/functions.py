@@ -68,9 +68,12 @@ class FunctionRuntime:
         self._in_flight = 0
         self._idle = threading.Condition()
 
-    def load(self) -> None:
-        """Imports every handler afresh, as a cold start does. Raises FunctionLoadError naming all that fail."""
+    def prepare(self) -> None:
+        """Makes the functions' code and layers importable, forgetting what an earlier stack imported of them."""
         self._cold_start.enter_context(_fresh_modules(self._template))
+
+    def load(self) -> None:
+        """Imports every handler, as a cold start does. Raises FunctionLoadError naming all that fail."""
         faults: list[str] = []
         for function in self._template.functions.values():
             try:

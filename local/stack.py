@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Any
 
+import alembic.command
+import alembic.config
+import alembic.util
 import boto3
 from botocore.config import Config
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from local.aws import AwsServices, aws_environment, mirror_directory, process_environment
 from local.engine_process import EngineProcess
@@ -37,8 +41,10 @@ _log = logging.getLogger(__name__)
 
 # Parameters of the template that have another value here; those that it does not declare are ignored.
 LOCAL_PARAMETERS = {"EventBusName": LOCAL_BUS_NAME, "Stage": "local", "Environment": "local"}
+# On AWS each function in flight is a process with one connection; here one process serves all of them.
+LOCAL_VARIABLES = {"TANDEM_DATABASE_POOL_SIZE": "20"}
 _READY_SECONDS = 90.0
-_DRAIN_SECONDS = 10.0
+_DRAIN_SECONDS = 5.0
 _POLLER_SECONDS = 2.0
 _one_at_a_time = threading.Lock()
 
@@ -122,7 +128,8 @@ class LocalStack:
             self.engine_url = self._engine.url
 
         template = load_template(settings.template, LOCAL_PARAMETERS, self.aws_url)
-        given = {name: value for name, value in settings.variables.items() if name.startswith("TANDEM_")}
+        chosen = {name: value for name, value in settings.variables.items() if name.startswith("TANDEM_")}
+        given = {**LOCAL_VARIABLES, **chosen}
         given["TANDEM_DATABASE_URL"] = settings.effective_database_url
         if self.engine_url:
             given["TANDEM_ENGINE_URL"] = self.engine_url
@@ -150,6 +157,7 @@ class LocalStack:
         defer(schedules.close)
         defer(gateway.close)
         gateway.start(api_listener)
+        runtime.prepare()
         self._part("database", self._migrate)
         buckets = [bucket.name for bucket in template.buckets.values()]
         mirror = ObjectMirror(mirror_directory(settings.state_directory), buckets)
@@ -184,12 +192,16 @@ class LocalStack:
         configuration_file = self.settings.template.parent / "migrations" / "alembic.ini"
         if not configuration_file.exists():
             return
-        import alembic.command
-        import alembic.config
-
-        configuration = alembic.config.Config(str(configuration_file))
-        configuration.set_main_option("sqlalchemy.url", os.environ["TANDEM_DATABASE_URL"].replace("%", "%%"))
-        alembic.command.upgrade(configuration, "head")
+        url = self.settings.effective_database_url
+        try:
+            shown = make_url(url).render_as_string(hide_password=True)
+            configuration = alembic.config.Config(str(configuration_file))
+            configuration.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+            alembic.command.upgrade(configuration, "head")
+        except ArgumentError as exc:
+            raise StackError(f"TANDEM_DATABASE_URL is no database URL: {exc}") from exc
+        except (SQLAlchemyError, alembic.util.CommandError) as exc:
+            raise StackError(f"the database {shown} cannot be brought to the newest schema: {exc}") from exc
 
     def _await_engine(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS

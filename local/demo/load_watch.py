@@ -1,0 +1,84 @@
+"""Waiting while a load runs: asks for its task, follows its samples, shows both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from local.demo.api import TandemApi
+from local.demo.display import Display, Moment
+from local.demo.failure import DemoFailure
+from local.demo.live_samples import JtlFollower, LiveWindow
+from local.demo.stage import Stage
+
+_ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
+_LOOK_SECONDS = 0.25
+_ASK_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+class Shown(NamedTuple):
+    """What the display says of a moment: phase, progress (0..1), what is waited for."""
+
+    phase: str
+    progress: float
+    waits_for: str
+
+
+class LoadWatch:
+    """One task's load, from before its start to after its end."""
+
+    def __init__(self, stage: Stage, api: TandemApi, display: Display, experiment_task_id: str) -> None:
+        self._stage = stage
+        self._api = api
+        self._display = display
+        self._experiment_task_id = experiment_task_id
+        self._follower: JtlFollower | None = None
+        self._window = LiveWindow()
+        self._asked_at = 0.0
+        self.task: Any = None
+        """The task as last seen; None before there is one."""
+        self.first_sample_at: float | None = None
+        """When the first sample ended (epoch s)."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the task had ended when it was last asked for."""
+        return self.task is not None and self.task["status"] in _ENDED
+
+    def until(
+        self, look: Callable[[], T | None], shown: Callable[[float], Shown], seconds: float, what: str, to_end: bool
+    ) -> T:
+        """Waits until `look` finds something, and shows the load; `shown` gets the seconds waited.
+
+        Raises DemoFailure with `what` after `seconds`, or when the load ends although it is not waited for (`to_end`).
+        """
+        began = time.monotonic()
+        with self._display.live():
+            while True:
+                self._stage.must_live()
+                self._follow()
+                if (found := look()) is not None:
+                    return found
+                if self.ended and not to_end:
+                    raise DemoFailure(f"the load ended early, as {self.task['status']}: {self.task['errorMessage']}")
+                waited = time.monotonic() - began
+                if waited > seconds:
+                    state = "there is no task" if self.task is None else f"the task is {self.task['status']}"
+                    raise DemoFailure(f"{what} within {seconds:.0f} s; {state}")
+                self._display.moment(Moment(*shown(waited), self._window.figures(time.time())))
+                time.sleep(_LOOK_SECONDS)
+
+    def _follow(self) -> None:
+        if time.monotonic() - self._asked_at >= _ASK_SECONDS:
+            self._asked_at = time.monotonic()
+            self.task = self._api.task(self._experiment_task_id)
+        if self._follower is None and self.task is not None and self.task["resultPath"]:
+            self._follower = JtlFollower(self._stage.client, f"{self._stage.engine_url}/{self.task['resultPath']}")
+        if self._follower is not None:
+            samples = self._follower.poll()
+            if samples and self.first_sample_at is None:
+                self.first_sample_at = min(sample.end for sample in samples)
+            self._window.add(samples)
