@@ -89,7 +89,6 @@ def _judge(told: Told, figures: RunFigures, stage: Stage, display: Display) -> i
         fault=told.fault,
         fault_start=told.fault_start,
         lead_seconds=LEAD_SECONDS,
-        load_proven=told.load_proven,
         status=told.task["status"],
         started=_moment(told.task["startTime"]),
         ended=_moment(told.task["endTime"]),

@@ -29,7 +29,6 @@ class Evidence:
     fault: Fault | None
     fault_start: datetime
     lead_seconds: int
-    load_proven: bool
     status: str
     started: datetime | None
     ended: datetime | None
@@ -63,9 +62,7 @@ def checks(evidence: Evidence) -> list[Check]:
 
 def _lead(evidence: Evidence) -> Check:
     first = evidence.figures.overall.start
-    claim = f"the load was proven and ran for {evidence.lead_seconds} s before the fault"
-    if not evidence.load_proven:
-        return Check(claim, False, "FaultWindowOpen said that the load was not proven")
+    claim = f"the load ran for {evidence.lead_seconds} s before the fault"
     if first is None:
         return Check(claim, False, "no sample at all")
     lead = (evidence.fault_start - first).total_seconds()
@@ -115,7 +112,7 @@ def _phase(evidence: Evidence, name: PhaseName) -> tuple[int, float] | None:
 
 
 def _stopped(evidence: Evidence) -> Check:
-    claim = "the end of the experiment stopped the load, and the task says when"
+    claim = "the experiment's end stopped the load"
     first, last = evidence.figures.overall.start, evidence.figures.overall.end
     started, ended = evidence.started, evidence.ended
     if evidence.status != "STOPPED" or not (started and ended and first and last):

@@ -64,10 +64,8 @@ class ChaosPlatform:
     def hear(self) -> None:
         """Takes what has come into `heard`; does not wait. Raises DemoFailure."""
         try:
-            messages = self._queues.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get(
-                "Messages", []
-            )
-            for message in messages:
+            answer = self._queues.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+            for message in answer.get("Messages", []):
                 self.heard.append(json.loads(message["Body"]))
                 self._queues.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
         except (BotoCoreError, ClientError) as exc:

@@ -63,9 +63,8 @@ def event_lines(events: Iterable[str]) -> list[str]:
     for text in events:
         event = json.loads(text)
         at = datetime.fromtimestamp(event["ts"] / 1000, tz=UTC)
-        lines.append(
-            f"{at:%H:%M:%S}.{event['ts'] % 1000:03d}  {event['type']:<24} {event.get('message') or ''}".rstrip()
-        )
+        time_of_day = f"{at:%H:%M:%S}.{event['ts'] % 1000:03d}"
+        lines.append(f"{time_of_day}  {event['type']:<24} {event.get('message') or ''}".rstrip())
     return lines
 
 

@@ -44,7 +44,6 @@ class Told:
     results: Any
     events: list[str]
     jtl: bytes
-    load_proven: bool
     fault: Fault | None
     fault_start: datetime
     fault_end: datetime
@@ -70,11 +69,11 @@ class Scenario:
         try:
             self._create(self._upload())
             self._announce()
-            load_proven = self._await_window()
+            self._await_window()
             fault_start = self._break()
             fault_end = self._mend()
             self._finish()
-            return self._collect(load_proven, fault_start, fault_end)
+            return self._collect(fault_start, fault_end)
         finally:
             if self._running:
                 self._give_up()
@@ -132,8 +131,7 @@ class Scenario:
         self._display.say("event ExperimentStarting on the bus: Tandem starts JMeter, waits until requests really")
         self._display.say(f"arrive, and lets them go on for {LEAD_SECONDS} s: the baseline to compare with")
 
-    def _await_window(self) -> bool:
-        """Whether the window opened over a load that is proven."""
+    def _await_window(self) -> None:
 
         def look() -> dict[str, Any] | None:
             self._platform.hear()
@@ -150,21 +148,18 @@ class Scenario:
             return Shown("baseline", 1 - left / LEAD_SECONDS, f"window opens in {left:.0f} s")
 
         window = self._load.until(look, shown, _WINDOW_DEADLINE, "FaultWindowOpen did not come", to_end=False)
-        proven = bool(window["loadProven"])
-        reason = (
-            "the load is proven and the baseline measured" if proven else f"load not proven, {window.get('reason')}"
-        )
-        self._display.say(f"event FaultWindowOpen heard: {reason}")
-        return proven
+        if not window["loadProven"]:
+            raise DemoFailure(f"the fault window opened, but over a load that is not proven: {window.get('reason')}")
+        self._display.say("event FaultWindowOpen heard: the load is proven and the baseline measured")
 
     def _break(self) -> datetime:
         """When the fault began."""
         if self._shop is None:
             self._display.step(5, STEPS, "The fault window")
             self._display.say(
-                f"this system is yours, so the demo breaks nothing: it only marks {FAULT_SECONDS} s as the"
+                f"the system is yours, so nothing is broken here: {FAULT_SECONDS} s are marked as the fault"
             )
-            self._display.say("fault; break something yourself now, if you like")
+            self._display.say("(break something yourself now, if you like)")
             start = datetime.now(tz=UTC)
         else:
             self._display.step(5, STEPS, f"The platform breaks the shop, for {FAULT_SECONDS} s")
@@ -201,7 +196,7 @@ class Scenario:
             f"GET /GetLoadTestTask  ->  {task['status']}, ran from {task['startTime']} to {task['endTime']}"
         )
 
-    def _collect(self, load_proven: bool, fault_start: datetime, fault_end: datetime) -> Told:
+    def _collect(self, fault_start: datetime, fault_end: datetime) -> Told:
         dashboard = self._await_dashboard()
         results = self._api.results(self._name)
         try:
@@ -213,7 +208,6 @@ class Scenario:
             results=results,
             events=self._api.events(self._name),
             jtl=jtl,
-            load_proven=load_proven,
             fault=None if self._shop is None else FAULT,
             fault_start=fault_start,
             fault_end=fault_end,
