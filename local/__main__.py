@@ -14,13 +14,13 @@ from typing import Any
 
 import boto3
 
-from local.aws import aws_environment, process_environment
 from local.engine_process import engine_environment
+from local.environment import aws_environment, process_environment
+from local.errors import StackError
 from local.functions import FunctionLoadError
 from local.ports import PortInUse, choose
 from local.resolve import TemplateError
 from local.settings import PROJECT, Settings, SettingsError
-from local.stack import LocalStack, StackError
 from local.template import LOCAL_BUS_NAME
 
 
@@ -56,6 +56,9 @@ def main(arguments: list[str]) -> int:
 
 def up(settings: Settings) -> int:
     """Starts the stack, says where it is, and waits for SIGINT or SIGTERM."""
+    # Here and not above: moto takes seconds to import, and the other commands do without.
+    from local.stack import LocalStack
+
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("local").setLevel(logging.INFO)
     asked_to_stop = threading.Event()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import moto.backends
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda_simple.models import LambdaSimpleBackend, lambda_simple_backends
@@ -44,41 +41,6 @@ _ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
 # Step Functions leaves out input and output beyond this; https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 _LARGEST_IN_EVENT = 248 * 1024
 _POLL_SECONDS = 0.1
-
-
-def aws_environment(endpoint: str) -> dict[str, str]:
-    """The AWS_* variables of the functions: our endpoint, made-up credentials, and no file of the user's."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "MOTO_PORT": endpoint.rsplit(":", 1)[-1],
-    }
-
-
-@contextlib.contextmanager
-def process_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables and removes every other AWS_* one, for all of this process; restores them at the end."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith("AWS_"):
-            del os.environ[name]
-    os.environ.update(variables)
-    # A proxy that the user's shell names must not see calls to this machine.
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
-    boto3.DEFAULT_SESSION = None
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        boto3.DEFAULT_SESSION = None
 
 
 class AwsServices:

@@ -23,8 +23,10 @@ from botocore.config import Config
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from local.aws import AwsServices, aws_environment, mirror_directory, process_environment
+from local.aws import AwsServices, mirror_directory
 from local.engine_process import EngineProcess
+from local.environment import aws_environment, process_environment
+from local.errors import StackError
 from local.event_bus import EventBus
 from local.functions import FunctionRuntime
 from local.gateway import Gateway
@@ -47,10 +49,6 @@ _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 5.0
 _POLLER_SECONDS = 2.0
 _one_at_a_time = threading.Lock()
-
-
-class StackError(Exception):
-    """The stack cannot start or does not become ready; the message says why in one sentence."""
 
 
 class LocalStack:

@@ -19,9 +19,10 @@ import httpx
 import pytest
 
 from local.engine_process import EngineProcess
+from local.errors import StackError
 from local.ports import PortInUse
 from local.settings import PROJECT, Settings, SettingsError
-from local.stack import LocalStack, StackError
+from local.stack import LocalStack
 from tests.local.toy_application import toy_settings, wait_for
 
 BUCKET = "tandem-uploads-123456789012"
