@@ -35,8 +35,6 @@ from local.resolve import ACCOUNT_ID, REGION
 from local.schedules import Pace
 from local.template import Secret, Template
 
-_log = logging.getLogger(__name__)
-
 _ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
 # Step Functions leaves out input and output beyond this; https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 _LARGEST_IN_EVENT = 248 * 1024

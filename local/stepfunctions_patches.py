@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import logging
 import re
 import threading
 import time
@@ -50,8 +49,6 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from local.functions import FunctionRuntime, PayloadTooLarge, UnknownFunction
 from local.replacements import Replacements
 from local.resolve import REGION
-
-_log = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, parameter `name`.
 _FORBIDDEN_IN_NAMES = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
