@@ -27,6 +27,7 @@ LEAD_SECONDS = 10
 FAULT_SECONDS = 15
 RECOVERY_SECONDS = 12
 TRAFFIC_SECONDS = 150
+MAX_ERROR_RATE = 0.5
 FAULT = Fault(latency_ms=250, error_share=0.2)
 
 _WINDOW_DEADLINE = 75.0
@@ -117,6 +118,7 @@ class Scenario:
                 "trafficDurationSec": TRAFFIC_SECONDS,
                 "abortOnLoadFailure": True,
                 "stopOnCompletion": True,
+                "gate": {"timeoutSec": 60, "maxErrorRate": MAX_ERROR_RATE},
             }
         )
         self._display.say(f"POST /CreateLoadTestStrategy  ->  {strategy}")
@@ -172,7 +174,7 @@ class Scenario:
 
     def _mend(self) -> datetime:
         """When the fault ended."""
-        self._display.step(6, STEPS, "The fault is over; the load goes on: do users feel the recovery?")
+        self._display.step(6, STEPS, "The fault is over, the load goes on: does the system recover?")
         if self._shop is not None:
             self._shop.heal()
         end = datetime.now(tz=UTC)

@@ -15,6 +15,7 @@ from local.settings import Settings
 
 _STACK_READY_SECONDS = 120.0
 _SHOP_READY_SECONDS = 30.0
+_TARGET_SECONDS = 10.0
 # The stack gives the engine 30 s for its runs, and itself some more.
 _STACK_STOP_SECONDS = 60.0
 _SHOP_STOP_SECONDS = 5.0
@@ -58,6 +59,8 @@ class Stage:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self._given_target is None:
             self._start_shop()
+        else:
+            self._find_target(self._given_target)
         self._start_stack()
 
     def must_live(self) -> None:
@@ -69,6 +72,13 @@ class Stage:
         """Ends the stack, which ends its engine and the engine its runs; then the shop. Harmless when all is ended."""
         self._watched.clear()
         self._children.close()
+
+    def _find_target(self, target: str) -> None:
+        """Any answer will do: what is right for the user's system, the demo cannot know."""
+        try:
+            self.client.get(target, timeout=_TARGET_SECONDS)
+        except httpx.TransportError as exc:
+            raise DemoFailure(f"nothing answers at TARGET {target}: {exc}") from exc
 
     def _start_shop(self) -> None:
         port = choose(0, "the shop")
