@@ -223,8 +223,10 @@ class Scenario:
         while time.monotonic() < deadline:
             self._stage.must_live()
             url = self._api.results(self._name)["reportUrl"]
-            if url and self._stage.client.get(url, timeout=10.0).status_code == httpx.codes.OK:
-                return True
+            # An engine that is busy making it may be slow to answer.
+            with contextlib.suppress(httpx.TransportError):
+                if url and self._stage.client.get(url, timeout=10.0).status_code == httpx.codes.OK:
+                    return True
             time.sleep(_POLL_SECONDS)
         return False
 
