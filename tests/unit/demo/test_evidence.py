@@ -42,7 +42,7 @@ def test_each_step_that_was_not_seen_fails_its_check(changes: dict[str, Any], cl
 
 def test_a_transition_told_twice_fails() -> None:
     seen = evidence()
-    doubled = replace(seen, transitions=[*seen.transitions, ("RUNNING", "STOPPED")])
+    doubled = replace(seen, transitions=[*seen.transitions, "STOPPED"])
     assert failed(doubled) == ["the audit holds each change of the task once"]
 
 
@@ -63,8 +63,10 @@ def test_the_fault_of_the_run_starts_after_the_lead() -> None:
 
 def test_transitions_are_read_from_the_events_of_the_api() -> None:
     events = [
-        {"ts": 1, "type": "TRANSITION", "message": "created", "from": None, "to": "PENDING"},
+        {"ts": 1, "type": "TASK_PENDING", "message": "created"},
         {"ts": 2, "type": "STARTED", "message": "JMeter runs"},
-        {"ts": 3, "type": "TRANSITION", "message": "runs", "from": "PENDING", "to": "RUNNING"},
+        {"ts": 3, "type": "TASK_RUNNING", "message": "runs"},
+        {"ts": 4, "type": "TASK_NOTE", "message": "load proven"},
+        {"ts": 5, "type": "STOPPED", "message": "an engine's own word"},
     ]
-    assert transitions(map(json.dumps, events)) == [(None, "PENDING"), ("PENDING", "RUNNING")]
+    assert transitions(map(json.dumps, events)) == ["PENDING", "RUNNING"]
