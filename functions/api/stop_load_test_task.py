@@ -3,9 +3,10 @@
 from tandem.bootstrap import application
 from tandem.rest.app import Call, endpoint
 from tandem.rest.tasks import TaskById
+from tandem.services.find_task import TaskNotFound
 
 
-@endpoint(TaskById)
+@endpoint(TaskById, errors=[TaskNotFound])
 def handler(call: Call[TaskById]) -> bool:
     application().request_stop(call.owner, call.parameters.key)
     return True

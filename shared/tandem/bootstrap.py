@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tandem.adapters.database.transactions import SqlDatabase
     from tandem.adapters.engine.client import HttpLoadEngine
     from tandem.services.abort_experiment import AbortExperiment
+    from tandem.services.analyse_run import AnalyseRun
     from tandem.services.change_run import ChangeRun
     from tandem.services.check_definition import CheckDefinition
     from tandem.services.check_gate import CheckGate
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
     from tandem.services.find_definition import FindDefinition, QueryDefinitions
     from tandem.services.find_task import FindTask, QueryTasks
     from tandem.services.finish_experiment import FinishExperiment
+    from tandem.services.get_events import GetEvents
+    from tandem.services.get_report import GetReport
+    from tandem.services.get_results import GetResults
+    from tandem.services.get_statistics import GetStatistics
     from tandem.services.get_strategy import GetStrategy, QueryStrategies
+    from tandem.services.get_timeseries import GetTimeseries
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
     from tandem.services.request_stop import RequestStop
@@ -303,6 +309,43 @@ class Application:
         from tandem.services.find_task import QueryTasks
 
         return QueryTasks(self.database)
+
+    @cached_property
+    def analyse_run(self) -> "AnalyseRun":
+        from tandem.adapters.jtl.reader import read_jtl
+        from tandem.services.analyse_run import AnalyseRun
+
+        return AnalyseRun(self.engine, read_jtl)
+
+    @cached_property
+    def get_results(self) -> "GetResults":
+        from tandem.services.get_results import GetResults
+
+        return GetResults(self.find_task, self.engine, self.analyse_run)
+
+    @cached_property
+    def get_timeseries(self) -> "GetTimeseries":
+        from tandem.services.get_timeseries import GetTimeseries
+
+        return GetTimeseries(self.find_task, self.analyse_run)
+
+    @cached_property
+    def get_report(self) -> "GetReport":
+        from tandem.services.get_report import GetReport
+
+        return GetReport(self.find_task, self.analyse_run)
+
+    @cached_property
+    def get_events(self) -> "GetEvents":
+        from tandem.services.get_events import GetEvents
+
+        return GetEvents(self.find_task, self.database, self.engine)
+
+    @cached_property
+    def get_statistics(self) -> "GetStatistics":
+        from tandem.services.get_statistics import GetStatistics
+
+        return GetStatistics(self.database)
 
     @cached_property
     def sync_one_task(self) -> "SyncOneTask":

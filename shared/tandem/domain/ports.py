@@ -12,6 +12,7 @@ from tandem.domain.messages import Message
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import TaskStatus
+from tandem.domain.task_statistics import Period, TaskCounts
 from tandem.domain.upload import Upload
 
 T = TypeVar("T")
@@ -155,6 +156,10 @@ class Leases(Protocol):
     def release(self, name: str, holder: str) -> None: ...
 
 
+class TaskCounter(Protocol):
+    def count(self, owner: Owner, period: Period) -> TaskCounts: ...
+
+
 class UnitOfWork(Protocol):
     """The repositories of one open transaction."""
 
@@ -172,6 +177,9 @@ class UnitOfWork(Protocol):
 
     @property
     def audit(self) -> Audit: ...
+
+    @property
+    def statistics(self) -> TaskCounter: ...
 
     @property
     def outbox(self) -> Outbox: ...

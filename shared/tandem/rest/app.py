@@ -22,6 +22,7 @@ from tandem.domain.errors import (
     NotFound,
     TooLarge,
     Unauthenticated,
+    UnreadableResults,
 )
 from tandem.domain.identity import Owner
 from tandem.domain.upload import StorageUnavailable
@@ -32,6 +33,8 @@ from tandem.telemetry import LogEvent, log, logger
 
 P = TypeVar("P", bound=Parameters)
 
+JSON_TYPE = "application/json; charset=utf-8"
+
 STATUS_OF: dict[type[AppError], int] = {
     MalformedRequest: 400,
     Unauthenticated: 401,
@@ -41,6 +44,7 @@ STATUS_OF: dict[type[AppError], int] = {
     InvalidValue: 422,
     EngineRefused: 502,
     EngineAnsweredWrongly: 502,
+    UnreadableResults: 502,
     EngineAnswerLost: 503,
     EngineUnavailable: 503,
     DatabaseUnavailable: 503,
@@ -82,7 +86,6 @@ class WholeAnswer:
     """A result that is the whole body of the answer, outside the envelope."""
 
     body: str
-    content_type: str
 
 
 class Endpoint(Generic[P]):
@@ -99,12 +102,14 @@ class Endpoint(Generic[P]):
         errors: Sequence[type[AppError]],
         *,
         needs_identity: bool,
+        content_type: str,
     ) -> None:
         self.function = function
         self.parameters = parameters
         self.takes = takes
         self.errors = tuple(errors)
         self.needs_identity = needs_identity
+        self.content_type = content_type
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         """Answer an API Gateway event (payload 2.0). Never raises."""
@@ -112,7 +117,7 @@ class Endpoint(Generic[P]):
         try:
             result = self.function(self._call(event))
             if isinstance(result, WholeAnswer):
-                return _response(200, result.body, result.content_type)
+                return _response(200, result.body, self.content_type)
             return _envelope(200, {"success": True, "result": shown(result), "requestId": request_id})
         except AppError as error:
             status = status_of(error)
@@ -141,9 +146,12 @@ def endpoint(
     takes: Takes = Takes.FIELDS,
     errors: Sequence[type[AppError]] = (),
     needs_identity: bool = True,
+    content_type: str = JSON_TYPE,
 ) -> Callable[[Callable[[Call[P]], object]], Endpoint[P]]:
     """Make a Lambda handler of a function that takes a validated call."""
-    return lambda function: Endpoint(function, parameters, takes, errors, needs_identity=needs_identity)
+    return lambda function: Endpoint(
+        function, parameters, takes, errors, needs_identity=needs_identity, content_type=content_type
+    )
 
 
 def status_of(error: AppError) -> int:
@@ -168,9 +176,15 @@ def _failure(error: AppError, request_id: str) -> dict[str, Any]:
 
 
 def _envelope(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
-    return _response(status, json.dumps(body, ensure_ascii=False, allow_nan=False), "application/json; charset=utf-8")
+    return _response(status, json.dumps(body, ensure_ascii=False, allow_nan=False), JSON_TYPE)
 
 
 def _response(status: int, body: str, content_type: str) -> dict[str, Any]:
-    headers = {"content-type": content_type, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+    headers = {
+        "content-type": content_type,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        # A page of ours needs nothing but its own style: whatever got into it could not run or call out.
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    }
     return {"statusCode": status, "headers": headers, "body": body}

@@ -8,7 +8,7 @@ from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.paging import Page
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
-from tandem.rest.parameters import Document, Identifier, Paged, Parameters, Whole
+from tandem.rest.parameters import Document, Identifier, Paged, Parameters
 from tandem.rest.views import Moment, PageView, page_fields
 
 _DESCRIPTIONS = {
@@ -65,10 +65,6 @@ class TaskQuery(Paged):
     @property
     def wanted(self) -> TaskFilter:
         return TaskFilter(self.strategy_id, self.experiment_task_id, self.status)
-
-
-class TaskEventsSelector(TaskSelector):
-    tail: Annotated[Whole, Field(ge=1, le=10_000)] = 100
 
 
 class TaskView(Document):

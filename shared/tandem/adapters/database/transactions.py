@@ -17,6 +17,7 @@ from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.database.runs import RowChanged, SqlRuns
 from tandem.adapters.database.strategies import SqlStrategies
+from tandem.adapters.database.task_counts import SqlTaskCounts
 from tandem.adapters.database.uploads import SqlUploads
 from tandem.domain.errors import DatabaseUnavailable
 from tandem.domain.ports import UnitOfWork
@@ -40,6 +41,7 @@ class SqlUnitOfWork:
         self.strategies = SqlStrategies(connection)
         self.uploads = SqlUploads(connection)
         self.audit = SqlAudit(connection)
+        self.statistics = SqlTaskCounts(connection)
         self.outbox = SqlOutbox(connection)
         self.leases = SqlLeases(connection)
 

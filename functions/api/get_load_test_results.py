@@ -1,0 +1,14 @@
+"""GET /GetLoadTestResults: where the results of a task lie, and what they say."""
+
+from tandem.bootstrap import application
+from tandem.domain.errors import EngineAnsweredWrongly
+from tandem.rest.app import Call, endpoint
+from tandem.rest.results import ResultsView
+from tandem.rest.tasks import TaskSelector
+from tandem.services.find_task import TaskNotFound
+
+
+@endpoint(TaskSelector, errors=[TaskNotFound, EngineAnsweredWrongly])
+def handler(call: Call[TaskSelector]) -> ResultsView:
+    found = application().get_results(call.owner, call.parameters.key)
+    return ResultsView.of(found.run, found.on_engine, found.analysis.analysis, found.analysis.verdict)

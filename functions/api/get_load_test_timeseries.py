@@ -1,0 +1,13 @@
+"""GET /GetLoadTestTimeseries: a task's load over time, also while it runs."""
+
+from tandem.bootstrap import application
+from tandem.domain.errors import EngineAnsweredWrongly
+from tandem.rest.app import Call, endpoint
+from tandem.rest.results import TimeseriesSelector, TimeseriesView
+from tandem.services.find_task import TaskNotFound
+
+
+@endpoint(TimeseriesSelector, errors=[TaskNotFound, EngineAnsweredWrongly])
+def handler(call: Call[TimeseriesSelector]) -> TimeseriesView:
+    wanted = call.parameters
+    return TimeseriesView.of(application().get_timeseries(call.owner, wanted.key, wanted.bucket_ms))

@@ -1,0 +1,29 @@
+"""A task's story as lines: the engine's events and our own audit trail, in the order of time."""
+
+import json
+from collections.abc import Sequence
+
+from tandem.domain.experiment_run import AuditEntry, AuditKind
+from tandem.domain.load_engine import EngineEvent
+from tandem.domain.timestamps import epoch_ms
+
+
+def merged_events(ours: Sequence[AuditEntry], engines: Sequence[EngineEvent], tail: int, since_ms: int) -> list[str]:
+    """The last ``tail`` lines, each a JSON object with an integer ``ts`` (epoch ms), ascending.
+
+    An engine's line stays as it is when it is one already; a line without a time is put at ``since_ms``.
+    """
+    lines = [(epoch_ms(entry.at), _our_line(entry)) for entry in ours]
+    for event in engines:
+        stamp = event.at_ms or since_ms
+        lines.append((stamp, event.raw if event.at_ms else _line(stamp, event.type or "ENGINE", event.message)))
+    return [line for _, line in sorted(lines, key=lambda each: each[0])[-tail:]]
+
+
+def _our_line(entry: AuditEntry) -> str:
+    kind = f"TASK_{entry.to_status}" if entry.kind is AuditKind.TRANSITION else f"TASK_{entry.kind}"
+    return _line(epoch_ms(entry.at), kind, entry.reason)
+
+
+def _line(stamp: int, kind: str, message: str) -> str:
+    return json.dumps({"ts": stamp, "type": kind, "message": message}, ensure_ascii=False)

@@ -1,0 +1,215 @@
+"""Parameters and views of what a load test left behind."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from tandem.domain.analysis import Analysis
+from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.load_engine import EngineResults
+from tandem.domain.samples import PhaseName
+from tandem.domain.task import TaskStatus
+from tandem.domain.verdict import ReasonCode, Verdict, VerdictStatus
+from tandem.rest.parameters import Document, Whole
+from tandem.rest.tasks import TaskSelector
+
+Stamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class TaskEventsSelector(TaskSelector):
+    tail: Annotated[Whole, Field(ge=1, le=10_000, description="How many lines, the latest.")] = 100
+
+
+class TimeseriesSelector(TaskSelector):
+    bucket_ms: (
+        Annotated[
+            Whole, Field(ge=1, le=86_400_000, description="The wished width of a bucket, in ms; doubled if too small.")
+        ]
+        | None
+    ) = None
+
+
+class EventsView(Document):
+    """``events`` are JSON texts with integer ``ts`` (epoch ms), ascending."""
+
+    execution_id: str | None
+    events: list[str]
+
+
+class LatencyView(Document):
+    """In ms; null for a group without samples."""
+
+    mean: float | None
+    min: int | None
+    max: int | None
+    p50: int | None
+    p90: int | None
+    p95: int | None
+    p99: int | None
+
+
+class SummaryView(Document):
+    """The figures of a group of samples; errorRate is 0..1."""
+
+    samples: int
+    errors: int | None
+    error_rate: float | None
+    requests_per_sec: float | None
+    latency: LatencyView
+    received_bytes: int | None
+    sent_bytes: int | None
+    start: Stamp | None
+    end: Stamp | None
+    skipped_lines: int | None
+
+
+class LabelView(SummaryView):
+    """The figures of one label; ``transaction``: of a Transaction Controller."""
+
+    label: str
+    transaction: bool
+
+
+class ChangeView(Document):
+    """Against the baseline: ratios for p95 and requestsPerSec, the difference for errorRate."""
+
+    p95: float | None
+    error_rate: float | None
+    requests_per_sec: float | None
+
+
+class CorrectedView(Document):
+    """Latencies in ms as they would be had the generator not waited for a service that stalled."""
+
+    p95: float | None
+    p99: float | None
+    method: str
+
+
+class PhaseView(SummaryView):
+    """A phase's figures; ``change`` and ``corrected`` are absent where there is none."""
+
+    name: PhaseName
+    change: ChangeView | None = None
+    corrected: CorrectedView | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_the_absent(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        shown: dict[str, Any] = whole(self)
+        return {
+            name: value for name, value in shown.items() if value is not None or name not in {"change", "corrected"}
+        }
+
+
+class ErrorKindView(Document):
+    """How often one kind of error occurred."""
+
+    code: str
+    message: str
+    count: int
+
+
+class TopErrorsView(Document):
+    """The commonest errors; ``others`` counts the rest."""
+
+    kinds: list[ErrorKindView]
+    others: int
+    all_kinds_seen: bool
+
+
+class ReasonView(Document):
+    """Why the verdict is what it is."""
+
+    code: ReasonCode
+    message: str
+
+
+class VerdictView(Document):
+    """Whether the service stood the fault; null where it cannot be known."""
+
+    status: VerdictStatus
+    reasons: list[ReasonView]
+    time_to_detect_sec: float | None
+    time_to_recover_sec: float | None
+    recovered: bool | None
+    failed_requests: int | None
+    throughput_deficit: float | None
+
+
+class ResultsView(Document):
+    """What a load test left behind. Everything that is not known (yet, or any more) is null."""
+
+    execution_id: str | None
+    status: TaskStatus
+    result_path: str | None
+    report_path: str | None
+    log_path: str | None
+    result_url: str | None
+    report_url: str | None
+    endpoint: str | None
+    summary: SummaryView | None
+    labels: list[LabelView] | None
+    other_labels: int | None
+    phases: list[PhaseView] | None
+    top_errors: TopErrorsView | None
+    verdict: VerdictView | None
+
+    @classmethod
+    def of(
+        cls,
+        run: ExperimentRun,
+        on_engine: EngineResults | None,
+        analysis: Analysis | None,
+        verdict: Verdict | None,
+    ) -> "ResultsView":
+        """``on_engine`` is None when the engine has forgotten the run: then the task's row says the paths."""
+        task = run.started_task
+        absent = dict.fromkeys(("summary", "labels", "otherLabels", "phases", "topErrors"))
+        return cls.model_validate(
+            {
+                "executionId": task.execution_id,
+                "status": task.status,
+                "resultPath": task.result_path or (on_engine.result_path if on_engine else None),
+                "reportPath": task.report_path or (on_engine.report_path if on_engine else None),
+                "logPath": task.log_path or (on_engine.log_path if on_engine else None),
+                "resultUrl": on_engine.result_url if on_engine else None,
+                "reportUrl": on_engine.report_url if on_engine else None,
+                "endpoint": None if run.plan is None else run.plan.definition.endpoint,
+                **(absent if analysis is None else results_document(analysis)),
+                "verdict": None if verdict is None else verdict_document(verdict),
+            }
+        )
+
+
+class BoundsView(Document):
+    """When a phase was: from ``start`` to just before ``end``."""
+
+    name: PhaseName
+    start: Stamp
+    end: Stamp
+
+
+Series = list[tuple[int, float | None]]
+
+
+class TimeseriesView(Document):
+    """Series of [epoch ms of the bucket's start, value]: ms, percent, bytes/s, requests/s, threads."""
+
+    bucket_size_ms: int
+    avg_latency: Series
+    min_latency: Series
+    max_latency: Series
+    p90: Series
+    p95: Series
+    p99: Series
+    success_rate: Series
+    throughput_received: Series
+    throughput_sent: Series
+    throughput: Series
+    active_threads: Series
+    phases: list[BoundsView]
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> "TimeseriesView":
+        return cls.model_validate(timeseries_document(analysis))

@@ -1,0 +1,32 @@
+"""A task's story: what the engine tells, and what we did."""
+
+from dataclasses import dataclass
+
+from tandem.domain.identity import Owner
+from tandem.domain.load_engine import LoadEngine
+from tandem.domain.ports import Database, TaskKey
+from tandem.domain.task_events import merged_events
+from tandem.domain.timestamps import epoch_ms
+from tandem.services.find_task import FindTask
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvents:
+    """``events`` are JSON texts, ascending in time; ``execution_id`` is None before the load was started."""
+
+    execution_id: str | None
+    events: list[str]
+
+
+class GetEvents:
+    def __init__(self, find: FindTask, database: Database, engine: LoadEngine) -> None:
+        self._find = find
+        self._database = database
+        self._engine = engine
+
+    def __call__(self, owner: Owner, key: TaskKey, tail: int) -> TaskEvents:
+        """The last ``tail`` lines. Raises TaskNotFound, and the engine's errors when it cannot be asked."""
+        task = self._find(owner, key).started_task
+        ours = self._database.read(lambda uow: uow.audit.of_task(task.task_id))
+        engines = [] if task.execution_id is None else self._engine.events(task.execution_id, tail)
+        return TaskEvents(task.execution_id, merged_events(ours, engines, tail, epoch_ms(task.created_at)))
