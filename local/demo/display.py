@@ -79,7 +79,7 @@ class Display:
             self._said_at = time.monotonic()
             elapsed = self._said_at - self._began
             self._console.print(
-                Text(f"      {elapsed:4.0f} s  {moment.phase:<9} {figures_text(moment.figures)}  {moment.waits_for}"),
+                Text(f"      {elapsed:4.0f} s  {moment.phase:<8}  {figures_text(moment.figures)}  {moment.waits_for}"),
                 soft_wrap=True,
             )
 
@@ -87,20 +87,20 @@ class Display:
 def figures_text(figures: LiveFigures | None) -> str:
     """The figures in a width that does not change; dashes while there are none."""
     if figures is None:
-        return f"{'-':>5} requests/s   p95 {'-':>5} ms   errors {'-':>5}  "
+        return f"{'-':>4} req/s  p95 {'-':>4} ms  errors {'-':>5}  "
     return (
-        f"{figures.requests_per_sec:5.0f} requests/s   p95 {figures.p95_ms:5d} ms   "
-        f"errors {100 * figures.error_rate:5.1f} %"
+        f"{figures.requests_per_sec:4.0f} req/s  p95 {figures.p95_ms:4d} ms  errors {100 * figures.error_rate:5.1f} %"
     )
 
 
 def _bar(moment: Moment, elapsed: float) -> RenderableType:
+    # In all 79 columns wide, so that it fits the narrowest terminal that people have.
     grid = Table.grid(padding=(0, 1))
     style = _STYLES.get(moment.phase, "")
     grid.add_row(
-        f"      {elapsed:3.0f} s",
-        Text(f"{moment.phase:<9}", style=style),
-        ProgressBar(total=1.0, completed=moment.progress, width=16, complete_style=style or "cyan"),
+        f"{elapsed:3.0f} s",
+        Text(f"{moment.phase:<8}", style=style),
+        ProgressBar(total=1.0, completed=moment.progress, width=8, complete_style=style or "cyan"),
         Text(figures_text(moment.figures)),
         Text(moment.waits_for, style="dim"),
     )

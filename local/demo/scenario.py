@@ -147,7 +147,7 @@ class Scenario:
             if first is None:
                 return Shown("starting", 0.0, "JMeter starts")
             left = max(0.0, first + LEAD_SECONDS - time.time())
-            return Shown("baseline", 1 - left / LEAD_SECONDS, f"window opens in {left:.0f} s")
+            return Shown("baseline", 1 - left / LEAD_SECONDS, f"{left:.0f} s to the fault")
 
         window = self._load.until(look, shown, _WINDOW_DEADLINE, "FaultWindowOpen did not come", to_end=False)
         if not window["loadProven"]:
@@ -169,7 +169,7 @@ class Scenario:
             self._display.say(f"every request takes {FAULT.latency_ms} ms longer and one in {errors} fails")
             start = datetime.now(tz=UTC)
             self._shop.inject(FAULT)
-        self._pass_time("FAULT", FAULT_SECONDS, "fault ends")
+        self._pass_time("FAULT", FAULT_SECONDS, "its end")
         return start
 
     def _mend(self) -> datetime:
@@ -178,7 +178,7 @@ class Scenario:
         if self._shop is not None:
             self._shop.heal()
         end = datetime.now(tz=UTC)
-        self._pass_time("recovery", RECOVERY_SECONDS, "experiment ends")
+        self._pass_time("recovery", RECOVERY_SECONDS, "the end")
         return end
 
     def _finish(self) -> None:
@@ -235,7 +235,7 @@ class Scenario:
         ends = time.monotonic() + seconds
         self._load.until(
             lambda: True if time.monotonic() >= ends else None,
-            lambda waited: Shown(phase, min(1.0, waited / seconds), f"{until} in {max(0.0, seconds - waited):.0f} s"),
+            lambda waited: Shown(phase, min(1.0, waited / seconds), f"{max(0.0, seconds - waited):.0f} s to {until}"),
             seconds + 5.0,
             f"{phase} did not pass",
             to_end=False,
