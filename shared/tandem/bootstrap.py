@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from tandem.services.change_run import ChangeRun
     from tandem.services.check_definition import CheckDefinition
     from tandem.services.check_gate import CheckGate
+    from tandem.services.check_health import CheckHealth
     from tandem.services.clean_up_run import CleanUpRun
+    from tandem.services.complete_upload import CompleteUpload
     from tandem.services.create_definition import CreateDefinition
     from tandem.services.create_strategy import CreateStrategy
     from tandem.services.create_task import CreateTask, FindStrategy
+    from tandem.services.create_upload_url import CreateUploadUrl
     from tandem.services.delete_definition import DeleteDefinition
     from tandem.services.delete_strategy import DeleteStrategy
     from tandem.services.deliver_messages import DeliverMessages
@@ -229,6 +232,25 @@ class Application:
         from tandem.services.store_upload import StoreUpload
 
         return StoreUpload(self.database, self.objects, read_plan, self.settings.preflight, self.clock, self.ids)
+
+    @cached_property
+    def create_upload_url(self) -> "CreateUploadUrl":
+        from tandem.services.create_upload_url import CreateUploadUrl
+
+        return CreateUploadUrl(self.objects, self.clock, self.ids)
+
+    @cached_property
+    def complete_upload(self) -> "CompleteUpload":
+        from tandem.adapters.jmx.reader import read_plan
+        from tandem.services.complete_upload import CompleteUpload
+
+        return CompleteUpload(self.database, self.objects, read_plan, self.settings.preflight, self.clock)
+
+    @cached_property
+    def check_health(self) -> "CheckHealth":
+        from tandem.services.check_health import CheckHealth
+
+        return CheckHealth(self.database, self.engine)
 
     @cached_property
     def check_definition(self) -> "CheckDefinition":

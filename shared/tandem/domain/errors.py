@@ -16,7 +16,8 @@
      │    ├── EngineUnavailable    no connection, or a 503: the request certainly had no effect
      │    ├── EngineAnswerLost     the request was sent and its effect is unknown
      │    └── EngineAnsweredWrongly  an answer arrived that means nothing (HTML, wrong JSON, too large)
-     └── DatabaseUnavailable       the database cannot be reached or cannot write now
+     ├── DatabaseUnavailable       the database cannot be reached or cannot write now
+     └── NotHealthy                the health check found something down
 
 ``code`` is part of the public API (docs/api.md lists all); ``rest/app.py`` alone maps classes to HTTP statuses.
 """
@@ -109,3 +110,9 @@ class EngineAnsweredWrongly(EngineError):
 
 class DatabaseUnavailable(AppError):
     code = "DATABASE_UNAVAILABLE"
+
+
+class NotHealthy(AppError):
+    """Something that the API stands on cannot be reached; ``details`` name it."""
+
+    code = "NOT_HEALTHY"

@@ -13,7 +13,7 @@ from tandem.domain.paging import Page, PageRequest
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import TaskStatus
 from tandem.domain.task_statistics import Period, TaskCounts
-from tandem.domain.upload import Upload
+from tandem.domain.upload import SignedUpload, StoredObject, Upload
 
 T = TypeVar("T")
 
@@ -203,14 +203,30 @@ class Database(Protocol):
         """Run ``work`` in a transaction that only reads."""
         ...
 
+    def ping(self) -> None:
+        """Ask the server for nothing."""
+        ...
+
 
 class ObjectStore(Protocol):
     """Uploaded files by key. Raises StorageUnavailable when the store cannot be reached."""
 
     def put(self, key: str, content: bytes, content_type: str) -> None: ...
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """The object in pieces. Raises UploadMissing when there is none."""
+    def read(self, key: str, version: str | None = None) -> Iterator[bytes]:
+        """The object in pieces. Raises UploadMissing when there is none, UploadChanged when it is another version."""
+        ...
+
+    def describe(self, key: str) -> StoredObject | None: ...
+
+    def sign_upload(
+        self, key: str, size: int, sha256: str | None, labels: Mapping[str, str], seconds: int
+    ) -> SignedUpload:
+        """A request that puts an object of exactly this size under the key, good for so long."""
+        ...
+
+    def copy(self, source: str, version: str, target: str) -> None:
+        """Copy an object. Raises UploadMissing, and UploadChanged when it is another version."""
         ...
 
 

@@ -1,12 +1,14 @@
 """A file that a user gave us: a test plan or a data file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from tandem.domain.definition import UPLOAD_SCHEME
-from tandem.domain.errors import AppError, FieldFault, InvalidValue, NotFound
+from tandem.domain.errors import AppError, Conflict, FieldFault, InvalidValue, NotFound
 from tandem.domain.file_name import clean_file_name, has_plan_extension
 from tandem.domain.identity import Owner
 from tandem.domain.preflight import Finding
@@ -26,6 +28,12 @@ class UploadMissing(NotFound):
     """The upload is registered, but its content is gone."""
 
     code = "UPLOAD_NOT_FOUND"
+
+
+class UploadChanged(Conflict):
+    """The file was sent again while it was being looked at."""
+
+    code = "UPLOAD_CHANGED"
 
 
 class StorageUnavailable(AppError):
@@ -66,7 +74,7 @@ def check_file_name(name: str, kind: UploadKind, field: str = "file") -> FileNam
         )
     if kind is UploadKind.PLAN and not has_plan_extension(stored):
         raise InvalidValue("The file is no test plan by its name.", [FieldFault(field, "must end in .jmx")])
-    if kind is UploadKind.DATA and stored.rpartition(".")[2].lower() not in DATA_EXTENSIONS:
+    if kind is UploadKind.DATA and not stored.lower().endswith(tuple(f".{extension}" for extension in DATA_EXTENSIONS)):
         allowed = ", ".join(f".{extension}" for extension in DATA_EXTENSIONS)
         raise InvalidValue("The file is no data file by its name.", [FieldFault(field, f"must end in {allowed}")])
     return FileNames("".join(c for c in original if c.isprintable()), stored)
@@ -98,3 +106,43 @@ class Upload:
     def object_key(self) -> str:
         """Where the content lies in the object store."""
         return f"uploads/{self.upload_id}/{self.file_name}"
+
+    @property
+    def incoming_key(self) -> str:
+        """Where a file lies that the user sends to the store itself, until we have looked at it."""
+        return f"incoming/{self.upload_id}/{self.file_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """``size`` in bytes; ``version`` changes with the content; ``labels`` are what the upload was signed with."""
+
+    size: int
+    version: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUpload:
+    """A request that the user may send to the store: these headers belong to it, or it is refused."""
+
+    url: str
+    method: str
+    headers: Mapping[str, str]
+
+
+def owner_label(owner: Owner) -> str:
+    """Whose an object is, in a form that any store can keep beside it and that tells nobody who it is."""
+    return hashlib.sha256(json.dumps([owner.user_id, owner.namespace]).encode()).hexdigest()
+
+
+def kind_of(file_name: str) -> UploadKind:
+    """What a file is by its name."""
+    return UploadKind.PLAN if has_plan_extension(file_name) else UploadKind.DATA
+
+
+def split_path(upload_path: str) -> tuple[str, str] | None:
+    """The id and the file name in ``tandem://uploads/<id>/<name>``; None when it is no such path."""
+    upload_id, _, file_name = upload_path.removeprefix(UPLOAD_SCHEME).partition("/")
+    good = upload_path.startswith(UPLOAD_SCHEME) and upload_id and file_name and "/" not in file_name
+    return (upload_id, file_name) if good else None

@@ -20,6 +20,7 @@ from tandem.domain.errors import (
     InvalidValue,
     MalformedRequest,
     NotFound,
+    NotHealthy,
     TooLarge,
     Unauthenticated,
     UnreadableResults,
@@ -48,6 +49,7 @@ STATUS_OF: dict[type[AppError], int] = {
     EngineAnswerLost: 503,
     EngineUnavailable: 503,
     DatabaseUnavailable: 503,
+    NotHealthy: 503,
     StorageUnavailable: 503,
 }
 """The status of each family of errors; a subclass has that of the nearest family above it."""
@@ -120,7 +122,7 @@ class Endpoint(Generic[P]):
                 return _response(200, result.body, self.content_type)
             return _envelope(200, {"success": True, "result": shown(result), "requestId": request_id})
         except AppError as error:
-            status = status_of(error)
+            status = status_of(type(error))
             log(LogEvent.REQUEST_REFUSED, code=error.code, status=status, request_id=request_id)
             return _envelope(status, _failure(error, request_id))
         except Exception:  # noqa: BLE001
@@ -154,9 +156,9 @@ def endpoint(
     )
 
 
-def status_of(error: AppError) -> int:
-    """The HTTP status of an error: that of the nearest class above it in ``STATUS_OF``."""
-    return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
+def status_of(kind: type[AppError]) -> int:
+    """The HTTP status of a kind of errors: that of the nearest class above it in ``STATUS_OF``."""
+    return next((STATUS_OF[each] for each in kind.__mro__ if each in STATUS_OF), 500)
 
 
 def shown(result: object) -> object:

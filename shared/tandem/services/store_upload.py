@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from tandem.domain.clock import Clock, Ids
-from tandem.domain.errors import InvalidTestPlan
+from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
 from tandem.domain.identity import Owner
 from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
@@ -44,6 +44,8 @@ class StoreUpload:
         """
         names = check_file_name(name, kind)
         report = None
+        if not content:
+            raise InvalidValue("The file is empty.", [FieldFault("file", "is empty")])
         if kind is UploadKind.PLAN:
             report = judge(self._facts(content), self._policy)
             if report.denials:

@@ -27,6 +27,9 @@ class AwsClients:
                 retries={"mode": "standard", "total_max_attempts": 3},
                 max_pool_connections=32,
                 s3={"addressing_style": "path"},
+                # Signed URLs: version 4 everywhere, and no checksum of a body that is not known yet.
+                signature_version="s3v4" if service == "s3" else None,
+                request_checksum_calculation="when_required",
             )
             # A session of its own: the default session is not safe to make clients from several threads.
             self._made[service] = boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
@@ -34,25 +37,25 @@ class AwsClients:
 
     @property
     def events(self) -> "EventBridgeClient":
-        client: "EventBridgeClient" = self._client("events")
+        client: EventBridgeClient = self._client("events")
         return client
 
     @property
     def sqs(self) -> "SQSClient":
-        client: "SQSClient" = self._client("sqs")
+        client: SQSClient = self._client("sqs")
         return client
 
     @property
     def step_functions(self) -> "SFNClient":
-        client: "SFNClient" = self._client("stepfunctions")
+        client: SFNClient = self._client("stepfunctions")
         return client
 
     @property
     def s3(self) -> "S3Client":
-        client: "S3Client" = self._client("s3")
+        client: S3Client = self._client("s3")
         return client
 
     @property
     def secrets(self) -> "SecretsManagerClient":
-        client: "SecretsManagerClient" = self._client("secretsmanager")
+        client: SecretsManagerClient = self._client("secretsmanager")
         return client

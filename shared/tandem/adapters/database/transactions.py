@@ -30,6 +30,7 @@ _DEADLOCK, _LOCK_WAIT = 1213, 1205
 # MySQL's and PyMySQL's words for "the connection is gone" and "this server does not take writes now".
 _GONE = frozenset({2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1152, 1158, 1160, 1161, 1927, 4031, 0})
 _READ_ONLY = frozenset({1290, 1792, 1836})
+_SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 class SqlUnitOfWork:
@@ -104,13 +105,13 @@ def _code(error: BaseException) -> int | None:
 
 
 def _is_outage(error: DBAPIError) -> bool:
-    if error.connection_invalidated or _sqlite_busy(error):
+    if error.connection_invalidated or _sqlite_unusable(error):
         return True
     return _code(error) in _GONE | _READ_ONLY | {_DEADLOCK, _LOCK_WAIT} or isinstance(error, IntegrityError)
 
 
-def _sqlite_busy(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY"))
+def _sqlite_unusable(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorname", "").startswith(_SQLITE_OUTAGES)
 
 
 def _worth_another_try(error: SQLAlchemyError | RowChanged) -> bool:

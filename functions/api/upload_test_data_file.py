@@ -1,0 +1,13 @@
+"""POST /UploadTestDataFile: store a data file that a test plan reads."""
+
+from tandem.bootstrap import application
+from tandem.domain.upload import StorageUnavailable, UploadKind
+from tandem.rest.app import Call, Takes, endpoint
+from tandem.rest.uploads import FileParameters, UploadView
+
+
+@endpoint(FileParameters, takes=Takes.FILE, errors=[StorageUnavailable])
+def handler(call: Call[FileParameters]) -> UploadView:
+    name = call.parameters.file_name or "data.csv" if call.file.name is None else call.file.name
+    stored = application().store_upload(call.owner, UploadKind.DATA, name, call.file.content)
+    return UploadView.of(stored.upload, stored.preflight)
