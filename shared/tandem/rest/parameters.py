@@ -26,8 +26,8 @@ from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.identity import Owner
 from tandem.domain.paging import PageRequest
 
-_INTEGER = re.compile(r"[+-]?\d{1,19}")
-_NUMBER = re.compile(r"[+-]?(\d{1,19}(\.\d*)?|\.\d{1,19})([eE][+-]?\d{1,3})?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,19}(\.[0-9]*)?|\.[0-9]{1,19})([eE][+-]?[0-9]{1,3})?")
 
 
 def _came_as_text(info: ValidationInfo) -> bool:
