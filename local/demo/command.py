@@ -37,7 +37,7 @@ def run_demo(settings: Settings, plan: Path | None, target: str | None) -> int:
         options = DemoOptions.of(plan, target)
         return _play(settings, options, display)
     except (DemoFailure, PortInUse) as exc:
-        display.line(f"\nThe demo failed: {exc}.", "bold red")
+        display.line(f"\nThe demo failed: {str(exc).removesuffix('.')}.", "bold red")
         display.line(f"Logs: {settings.state_directory / 'demo'}/*.log")
         return 1
     except KeyboardInterrupt:

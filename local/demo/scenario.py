@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 
@@ -200,10 +201,12 @@ class Scenario:
 
     def _collect(self, fault_start: datetime, fault_end: datetime) -> Told:
         dashboard = self._await_dashboard()
-        results = self._api.results(self._name)
+        results = self._results()
+        if results["resultUrl"] is None:
+            raise DemoFailure("GetLoadTestResults names no JTL")
         try:
             jtl = self._stage.client.get(results["resultUrl"], timeout=30.0).raise_for_status().content
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        except httpx.HTTPError as exc:
             raise DemoFailure(f"the JTL cannot be fetched from {results['resultUrl']}: {exc}") from exc
         return Told(
             task=self._load.task,
@@ -222,13 +225,21 @@ class Scenario:
         deadline = time.monotonic() + _DASHBOARD_DEADLINE
         while time.monotonic() < deadline:
             self._stage.must_live()
-            url = self._api.results(self._name)["reportUrl"]
+            url = self._results()["reportUrl"]
             # An engine that is busy making it may be slow to answer.
             with contextlib.suppress(httpx.TransportError):
                 if url and self._stage.client.get(url, timeout=10.0).status_code == httpx.codes.OK:
                     return True
             time.sleep(_POLL_SECONDS)
         return False
+
+    def _results(self) -> Any:
+        """GetLoadTestResults with whole URLs: an engine may tell them relative to its own."""
+        results = self._api.results(self._name)
+        for name in ("resultUrl", "reportUrl"):
+            if results[name] is not None:
+                results[name] = urljoin(self._stage.engine_url, results[name])
+        return results
 
     def _pass_time(self, phase: str, seconds: int, until: str) -> None:
         """Lets time pass, while the load must go on."""
