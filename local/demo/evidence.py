@@ -121,9 +121,9 @@ def _stopped(evidence: Evidence) -> Check:
         return Check(claim, False, f"the task is {evidence.status}, from {started} to {ended}")
     true_start = first - _BEFORE_FIRST_SAMPLE <= started <= first + _CLOCK_SLACK
     true_end = last - _CLOCK_SLACK <= ended <= last + _AFTER_LAST_SAMPLE
+    # The task's times are kept in whole seconds, cut.
     seen = (
-        f"STOPPED; started {(first - started).total_seconds():.1f} s before the first sample, "
-        f"ended {(ended - last).total_seconds():.1f} s after the last"
+        f"{evidence.status}; task {started:%H:%M:%S} to {ended:%H:%M:%S}, samples {first:%H:%M:%S} to {last:%H:%M:%S}"
     )
     return Check(claim, true_start and true_end, seen)
 
