@@ -42,7 +42,9 @@ def error_codes() -> set[str]:
     codes = set()
     while waiting:
         kind = waiting.pop()
-        codes.add(kind.code)
+        # Others may be loaded in this process (adapters, triggers); no handler's answer carries their codes.
+        if kind.__module__.startswith(("tandem.domain.", "tandem.services.")):
+            codes.add(kind.code)
         waiting.extend(kind.__subclasses__())
     return codes
 

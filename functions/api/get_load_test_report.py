@@ -1,10 +1,10 @@
 """GET /GetLoadTestReport: the report of a task as an HTML page."""
 
 from tandem.bootstrap import application
+from tandem.domain.task import TaskNotFound
 from tandem.rest.app import Call, WholeAnswer, endpoint
 from tandem.rest.report import CONTENT_TYPE, report_page
 from tandem.rest.tasks import TaskSelector
-from tandem.services.find_task import TaskNotFound
 
 
 @endpoint(TaskSelector, errors=[TaskNotFound], content_type=CONTENT_TYPE)

@@ -2,10 +2,10 @@
 
 from tandem.bootstrap import application
 from tandem.domain.errors import EngineAnsweredWrongly
+from tandem.domain.task import TaskNotFound
 from tandem.rest.app import Call, endpoint
 from tandem.rest.results import ResultsView
 from tandem.rest.tasks import TaskSelector
-from tandem.services.find_task import TaskNotFound
 
 
 @endpoint(TaskSelector, errors=[TaskNotFound, EngineAnsweredWrongly])

@@ -1,9 +1,9 @@
 """GET /GetLoadTestTask: one task, by its id or its experiment task's."""
 
 from tandem.bootstrap import application
+from tandem.domain.task import TaskNotFound
 from tandem.rest.app import Call, endpoint
 from tandem.rest.tasks import TaskSelector, TaskView
-from tandem.services.find_task import TaskNotFound
 
 
 @endpoint(TaskSelector, errors=[TaskNotFound])

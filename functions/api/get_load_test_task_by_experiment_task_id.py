@@ -1,9 +1,9 @@
 """GET /GetLoadTestTaskByExperimentTaskId: the task that goes with an experiment task."""
 
 from tandem.bootstrap import application
+from tandem.domain.task import TaskNotFound
 from tandem.rest.app import Call, endpoint
 from tandem.rest.tasks import TaskOfExperiment, TaskView
-from tandem.services.find_task import TaskNotFound
 
 
 @endpoint(TaskOfExperiment, errors=[TaskNotFound])

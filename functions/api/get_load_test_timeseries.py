@@ -2,9 +2,9 @@
 
 from tandem.bootstrap import application
 from tandem.domain.errors import EngineAnsweredWrongly
+from tandem.domain.task import TaskNotFound
 from tandem.rest.app import Call, endpoint
 from tandem.rest.results import TimeseriesSelector, TimeseriesView
-from tandem.services.find_task import TaskNotFound
 
 
 @endpoint(TimeseriesSelector, errors=[TaskNotFound, EngineAnsweredWrongly])

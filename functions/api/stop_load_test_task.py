@@ -1,9 +1,9 @@
 """POST /StopLoadTestTask: accept a stop; the engine confirms later."""
 
 from tandem.bootstrap import application
+from tandem.domain.task import TaskNotFound
 from tandem.rest.app import Call, endpoint
 from tandem.rest.tasks import TaskById
-from tandem.services.find_task import TaskNotFound
 
 
 @endpoint(TaskById, errors=[TaskNotFound])

@@ -25,6 +25,11 @@ class TaskKey:
     task_id: str | None = None
     experiment_task_id: str | None = None
 
+    @property
+    def named(self) -> str | None:
+        """The id that counts."""
+        return self.task_id if self.experiment_task_id is None else self.experiment_task_id
+
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:

@@ -4,6 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from tandem.domain.errors import NotFound
+
+
+class TaskNotFound(NotFound):
+    """No such task, or somebody else's."""
+
+    code = "LOAD_TEST_TASK_NOT_FOUND"
+
+    def __init__(self, named: str | None) -> None:
+        super().__init__(f"There is no load-test task for {named!r}.")
+
 
 class TaskStatus(StrEnum):
     """``PENDING -> RUNNING -> SUCCEEDED | FAILED | STOPPED | TIMEOUT``; a PENDING task may end without having run."""

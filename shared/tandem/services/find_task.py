@@ -1,20 +1,10 @@
 """Find one task, or a page of tasks, of an owner."""
 
-from tandem.domain.errors import NotFound
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.ports import Database, TaskFilter, TaskKey
-
-
-class TaskNotFound(NotFound):
-    """No such task, or somebody else's."""
-
-    code = "LOAD_TEST_TASK_NOT_FOUND"
-
-    def __init__(self, key: TaskKey) -> None:
-        named = key.experiment_task_id if key.experiment_task_id is not None else key.task_id
-        super().__init__(f"There is no load-test task for {named!r}.")
+from tandem.domain.task import TaskNotFound
 
 
 class FindTask:
@@ -27,7 +17,7 @@ class FindTask:
         """The run with its task. Raises TaskNotFound."""
         run = self._database.read(lambda uow: uow.runs.find(owner, key))
         if run is None:
-            raise TaskNotFound(key)
+            raise TaskNotFound(key.named)
         return run
 
 

@@ -4,8 +4,8 @@ from tandem.domain.clock import Clock
 from tandem.domain.engine_state import StopReason
 from tandem.domain.identity import Owner
 from tandem.domain.ports import Database, TaskKey, UnitOfWork
+from tandem.domain.task import TaskNotFound
 from tandem.services.deliver_messages import DeliverMessages
-from tandem.services.find_task import TaskNotFound
 from tandem.telemetry import LogEvent, log
 
 
@@ -24,7 +24,7 @@ class RequestStop:
         def work(uow: UnitOfWork) -> str:
             found = uow.runs.find(owner, key)
             if found is None:
-                raise TaskNotFound(key)
+                raise TaskNotFound(key.named)
             task_id = found.started_task.task_id
             for run in uow.runs.lock_by_task_ids([task_id]):
                 run.request_stop(StopReason.USER, "stopped by the user", now)
