@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from tandem.adapters.aws.object_store import S3ObjectStore
     from tandem.adapters.aws.workflows import StepFunctions
+    from tandem.adapters.database.housekeeping import SqlHousekeeping
     from tandem.adapters.database.transactions import SqlDatabase
     from tandem.adapters.engine.client import HttpLoadEngine
+    from tandem.domain.pages import ConsoleFiles, ReportWriter
     from tandem.services.abort_experiment import AbortExperiment
     from tandem.services.analyse_run import AnalyseRun
     from tandem.services.change_run import ChangeRun
@@ -355,7 +357,19 @@ class Application:
     def get_report(self) -> "GetReport":
         from tandem.services.get_report import GetReport
 
-        return GetReport(self.find_task, self.analyse_run)
+        return GetReport(self.find_task, self.get_results, self.get_events)
+
+    @cached_property
+    def write_report(self) -> "ReportWriter":
+        from tandem.adapters.pages.report import write_report
+
+        return write_report
+
+    @cached_property
+    def console_file(self) -> "ConsoleFiles":
+        from tandem.adapters.pages.console import console_file
+
+        return console_file
 
     @cached_property
     def get_events(self) -> "GetEvents":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -85,9 +85,10 @@ class Call(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """A result that is the whole body of the answer, outside the envelope."""
+    """A result that is the whole body of the answer, outside the envelope; ``headers`` replace the usual ones."""
 
     body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Endpoint(Generic[P]):
@@ -119,7 +120,8 @@ class Endpoint(Generic[P]):
         try:
             result = self.function(self._call(event))
             if isinstance(result, WholeAnswer):
-                return _response(200, result.body, self.content_type)
+                answer = _response(200, result.body, self.content_type)
+                return answer | {"headers": {**answer["headers"], **result.headers}}
             return _envelope(200, {"success": True, "result": shown(result), "requestId": request_id})
         except AppError as error:
             status = status_of(type(error))

@@ -1,9 +1,11 @@
 """A task's story: what the engine tells, and what we did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
-from tandem.domain.load_engine import LoadEngine
+from tandem.domain.load_engine import EngineEvent, LoadEngine
 from tandem.domain.ports import Database, TaskKey
 from tandem.domain.task_events import merged_events
 from tandem.domain.timestamps import epoch_ms
@@ -26,7 +28,18 @@ class GetEvents:
 
     def __call__(self, owner: Owner, key: TaskKey, tail: int) -> TaskEvents:
         """The last ``tail`` lines. Raises TaskNotFound, and the engine's errors when it cannot be asked."""
-        task = self._find(owner, key).started_task
+        return self.of(self._find(owner, key), tail)
+
+    def of(self, run: ExperimentRun, tail: int) -> TaskEvents:
+        """The same for a run at hand."""
+        execution_id = run.started_task.execution_id
+        return self._merged(run, [] if execution_id is None else self._engine.events(execution_id, tail), tail)
+
+    def without_engine(self, run: ExperimentRun, tail: int) -> TaskEvents:
+        """What we did alone."""
+        return self._merged(run, [], tail)
+
+    def _merged(self, run: ExperimentRun, engines: Sequence[EngineEvent], tail: int) -> TaskEvents:
+        task = run.started_task
         ours = self._database.read(lambda uow: uow.audit.of_task(task.task_id))
-        engines = [] if task.execution_id is None else self._engine.events(task.execution_id, tail)
         return TaskEvents(task.execution_id, merged_events(ours, engines, tail, epoch_ms(task.created_at)))

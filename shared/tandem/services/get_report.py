@@ -6,29 +6,44 @@ from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.ports import TaskKey
-from tandem.services.analyse_run import AnalyseRun, RunAnalysis
+from tandem.services.analyse_run import RunAnalysis
 from tandem.services.find_task import FindTask
+from tandem.services.get_events import GetEvents, TaskEvents
+from tandem.services.get_results import GetResults, TaskResults
+
+MAX_EVENTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """A run and what can be said of it."""
+    """A run, what can be said of it, and its story."""
 
-    run: ExperimentRun
-    analysis: RunAnalysis
+    results: TaskResults
+    story: TaskEvents
 
 
 class GetReport:
     """Unlike the figures for programs, a page for people says what it does not know: it comes without the engine."""
 
-    def __init__(self, find: FindTask, analyse: AnalyseRun) -> None:
+    def __init__(self, find: FindTask, results: GetResults, events: GetEvents) -> None:
         self._find = find
-        self._analyse = analyse
+        self._results = results
+        self._events = events
 
     def __call__(self, owner: Owner, key: TaskKey) -> TaskReport:
         """Raises TaskNotFound."""
         run = self._find(owner, key)
+        return TaskReport(self._results_of(run), self._story_of(run))
+
+    def _results_of(self, run: ExperimentRun) -> TaskResults:
         try:
-            return TaskReport(run, self._analyse(run))
+            return self._results.of(run)
         except EngineError as trouble:
-            return TaskReport(run, RunAnalysis(None, None, f"the engine could not be asked ({trouble.message})"))
+            missing = f"the engine could not be asked ({trouble.message})"
+            return TaskResults(run, None, RunAnalysis(None, None, missing))
+
+    def _story_of(self, run: ExperimentRun) -> TaskEvents:
+        try:
+            return self._events.of(run, MAX_EVENTS)
+        except EngineError:
+            return self._events.without_engine(run, MAX_EVENTS)

@@ -27,7 +27,10 @@ class GetResults:
 
     def __call__(self, owner: Owner, key: TaskKey) -> TaskResults:
         """Raises TaskNotFound, and the engine's errors when it cannot be asked."""
-        run = self._find(owner, key)
+        return self.of(self._find(owner, key))
+
+    def of(self, run: ExperimentRun) -> TaskResults:
+        """The same for a run at hand."""
         execution_id = run.started_task.execution_id
         on_engine = None if execution_id is None else self._engine.results(execution_id)
         return TaskResults(run, on_engine, self._analyse(run))

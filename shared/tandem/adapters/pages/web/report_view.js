@@ -1,0 +1,344 @@
+// The report of a run, drawn from the documents of the API alone: the verdict first, then what it rests on.
+//
+// run: {task, experimentId, windowOpenedAt, experimentEndedAt, definition, strategy, results, timeseries, events,
+// missing}; whatever is not known is null.
+
+import { RunCharts } from "./charts.js";
+import { h, scrolled, webLink } from "./dom.js";
+import { eventList, marksOf, readEvents } from "./events_list.js";
+import { bytes, figure, milliseconds, moment, number, percent, perSecond, seconds, unknown, zoneName } from "./format.js";
+import { hasText, language, t } from "./i18n.js";
+
+const ICONS = { PASS: "✓", DEGRADED: "▲", FAIL: "✕", INCONCLUSIVE: "?", RUNNING: "…", PENDING: "…", NONE: "–" };
+
+export function verdictState(run) {
+  const verdict = run.results?.verdict;
+  if (verdict) return verdict.status;
+  return run.task.endTime === null && ["PENDING", "RUNNING"].includes(run.task.status) ? run.task.status : "NONE";
+}
+
+// {element, close()}: close() lets go of the charts.
+export function reportView(run) {
+  const events = readEvents(run.events?.events ?? []);
+  const charts = new RunCharts();
+  const hasSeries = (run.timeseries?.throughput ?? []).length > 0;
+  const element = h(
+    "div",
+    { class: "report" },
+    verdictSection(run),
+    run.results?.verdict ? tiles(run) : null,
+    part("course", hasSeries ? [h("p", { class: "quiet" }, t("courseHint", { zone: zoneName() })), charts.element] : missing(run)),
+    part("phases", phaseTable(run)),
+    run.strategy?.slo ? part("objectives", objectiveTable(run)) : null,
+    part("topErrors", errorTable(run)),
+    part("labels", labelTable(run)),
+    part("events", eventList(events)),
+    part("aboutRun", facts(run)),
+    part("method", method()),
+  );
+  if (hasSeries) charts.update(run.timeseries, marksOf(events));
+  return { element, close: () => charts.close() };
+}
+
+function part(name, ...content) {
+  return h("section", { class: "part", id: `part-${name}` }, h("h2", {}, t(`part.${name}`)), content);
+}
+
+function missing(run) {
+  const why = run.missing ? h("span", { lang: "en" }, ` ${run.missing}`) : null;
+  return h("p", { class: "quiet" }, t("noSeries"), why);
+}
+
+// --- the verdict -------------------------------------------------------------------------------------------------
+
+function verdictSection(run) {
+  const state = verdictState(run);
+  const verdict = run.results?.verdict;
+  return h(
+    "section",
+    { class: `verdict is-${state.toLowerCase()}`, "aria-labelledby": "verdict-word" },
+    h("span", { class: "verdict-icon", "aria-hidden": "true" }, ICONS[state]),
+    h(
+      "div",
+      {},
+      h("h2", { id: "verdict-word" }, h("span", { class: "unseen" }, `${t("verdict")}: `), t(`verdict.${state}`)),
+      h("p", { class: "verdict-sentence" }, t(`verdictSentence.${state}`), " ", verdict ? felt(verdict) : ""),
+      verdict && verdict.reasons.length > 0 ? reasonList(verdict.reasons) : null,
+      state === "NONE" && run.missing ? h("p", { lang: "en" }, run.missing) : null,
+      run.task.errorMessage ? h("p", {}, h("strong", {}, t("taskError")), " ", run.task.errorMessage) : null,
+    ),
+  );
+}
+
+function felt(verdict) {
+  if (verdict.recovered === null) return verdict.status === "PASS" ? t("felt.nothing") : "";
+  const detect = verdict.timeToDetectSec === null ? t("unknown") : seconds(verdict.timeToDetectSec);
+  const onset = verdict.timeToDetectSec === 0 ? t("felt.atOnce") : t("felt.after", { detect });
+  const end = verdict.recovered ? t("felt.recovered", { recover: seconds(verdict.timeToRecoverSec) }) : t("felt.notRecovered");
+  return `${onset} ${end}`;
+}
+
+function reasonList(reasons) {
+  return h(
+    "ul",
+    { class: "reasons" },
+    reasons.map((reason) => {
+      const ours = hasText(`reason.${reason.code}`) ? t(`reason.${reason.code}`) : reason.code;
+      const message = h("span", { lang: "en", class: "reason-detail" }, reason.message);
+      return h("li", { "data-code": reason.code }, h("strong", {}, ours), language() === "en" ? " – " : " ", message);
+    }),
+  );
+}
+
+function phaseNamed(run, name) {
+  return (run.results?.phases ?? []).find((phase) => phase.name === name) ?? null;
+}
+
+function tiles(run) {
+  const verdict = run.results.verdict;
+  const [baseline, fault] = [phaseNamed(run, "BASELINE"), phaseNamed(run, "FAULT")];
+  const none = verdict.recovered === null && ["PASS", "DEGRADED"].includes(verdict.status) ? t("noBreach") : null;
+  return h(
+    "dl",
+    { class: "tiles" },
+    tile("timeToRecover", recoveryOf(verdict, none)),
+    tile("timeToDetect", none ?? figure(verdict.timeToDetectSec, seconds)),
+    tile("failedRequests", figure(verdict.failedRequests, number)),
+    tile("throughputDeficit", figure(verdict.throughputDeficit, number)),
+    tile("p95Move", move(baseline?.latency.p95, fault?.latency.p95, milliseconds, (value) => milliseconds(value).replace(" ms", ""))),
+    tile("errorMove", move(baseline?.errorRate, fault?.errorRate, (share) => percent(share, 1))),
+  );
+}
+
+function recoveryOf(verdict, none) {
+  if (verdict.recovered === false) return t("notWithinRun");
+  return none ?? figure(verdict.timeToRecoverSec, seconds);
+}
+
+// From one figure to another; showBefore may leave out the unit that both have.
+function move(before, after, show, showBefore = show) {
+  return [figure(before, after === null || after === undefined ? show : showBefore), h("span", { class: "arrow" }, " → "), figure(after, show)];
+}
+
+function tile(name, value) {
+  return h("div", { class: "tile", "data-tile": name }, h("dt", {}, t(`tile.${name}`)), h("dd", {}, value), h("dd", { class: "tile-hint" }, t(`tileHint.${name}`)));
+}
+
+// --- tables ------------------------------------------------------------------------------------------------------
+
+// texts: how many columns from the left hold text and not figures.
+function table(label, columns, rows, texts = 1) {
+  const heads = columns.map((name, index) => h("th", { scope: "col", class: index < texts ? "text" : null }, name));
+  return scrolled(
+    label,
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, heads)),
+      h("tbody", {}, rows),
+    ),
+  );
+}
+
+const SUMMARY_COLUMNS = ["samples", "rate", "errorRate", "mean", "p50", "p90", "p95", "p99", "max"];
+
+function summaryCells(group) {
+  return [
+    figure(group.samples, number),
+    figure(group.requestsPerSec, perSecond),
+    group.errorRate === null
+      ? unknown()
+      : [figure(group.errorRate, percent), h("span", { class: "aside" }, ` (${number(group.errors)})`)],
+    ...["mean", "p50", "p90", "p95", "p99", "max"].map((name) => figure(group.latency[name], milliseconds)),
+  ];
+}
+
+function cells(values) {
+  return values.map((value) => h("td", {}, value));
+}
+
+function phaseTable(run) {
+  const phases = run.results?.phases;
+  if (!phases || phases.length === 0) return h("p", { class: "quiet" }, t("noPhases"));
+  const rows = phases.map((phase) =>
+    h(
+      "tr",
+      { "data-phase": phase.name, class: phase.name === "FAULT" ? "is-fault" : null },
+      h("th", { scope: "row" }, t(`phase.${phase.name}`), h("span", { class: "aside block" }, lengthOf(phase))),
+      cells(summaryCells(phase)),
+      h("td", {}, phase.corrected ? correctedPair(phase.corrected) : unknown()),
+    ),
+  );
+  const summary = run.results.summary;
+  const whole = h(
+    "tr",
+    { "data-phase": "ALL", class: "is-total" },
+    h("th", { scope: "row" }, t("wholeRun")),
+    cells(summaryCells(summary)),
+    h("td", {}, unknown()),
+  );
+  const columns = ["phase", ...SUMMARY_COLUMNS, "corrected"].map((name) => t(`column.${name}`));
+  return [
+    table(t("part.phases"), columns, [...rows, whole]),
+    changeTable(phases),
+    summary.skippedLines > 0 ? h("p", { class: "notice" }, t("skipped", { n: number(summary.skippedLines) })) : null,
+    h("p", { class: "quiet" }, t("correctedHint")),
+  ];
+}
+
+function correctedPair(corrected) {
+  return [figure(corrected.p95, (value) => number(value)), " / ", figure(corrected.p99, milliseconds)];
+}
+
+function lengthOf(phase) {
+  return phase.start && phase.end ? seconds((new Date(phase.end) - new Date(phase.start)) / 1000) : "";
+}
+
+function changeTable(phases) {
+  const compared = phases.filter((phase) => phase.change);
+  if (compared.length === 0) return h("p", { class: "quiet" }, t("noChange"));
+  const rows = compared.map((phase) =>
+    h(
+      "tr",
+      { "data-change": phase.name },
+      h("th", { scope: "row" }, t(`phase.${phase.name}`)),
+      h("td", {}, changed(phase.change.p95, (ratio) => `×${number(ratio, 2)}`, phase.change.p95 > 1.1)),
+      h("td", {}, changed(phase.change.errorRate, points, phase.change.errorRate > 0.01)),
+      h("td", {}, changed(phase.change.requestsPerSec, ratioChange, phase.change.requestsPerSec < 0.9)),
+    ),
+  );
+  const columns = ["phase", "changeP95", "changeErrors", "changeRate"].map((name) => t(`column.${name}`));
+  return [h("h3", {}, t("againstBaseline")), table(t("againstBaseline"), columns, rows)];
+}
+
+function signed(value, digits) {
+  return `${value > 0 ? "+" : value < 0 ? "−" : "±"}${number(Math.abs(value), digits)}`;
+}
+
+const points = (difference) => t("points", { n: signed(difference * 100, 2) });
+const ratioChange = (ratio) => `${signed((ratio - 1) * 100, 1)} %`;
+
+function changed(value, show, worse) {
+  if (value === null || value === undefined) return unknown();
+  return h("span", { class: worse ? "worse" : null }, figure(value, show), worse ? h("span", {}, ` ${t("worse")}`) : null);
+}
+
+function objectiveTable(run) {
+  const slo = run.strategy.slo;
+  const [fault, recovery] = [phaseNamed(run, "FAULT"), phaseNamed(run, "RECOVERY")];
+  const usual = phaseNamed(run, "BASELINE")?.requestsPerSec;
+  const share = (phase) => (phase?.requestsPerSec == null || !usual ? null : phase.requestsPerSec / usual);
+  const verdict = run.results?.verdict;
+  const broken = new Set((verdict?.reasons ?? []).map((reason) => reason.code));
+  const lines = [
+    ["maxP95Ms", milliseconds, fault?.latency.p95, recovery?.latency.p95, "P95_ABOVE_SLO"],
+    ["maxErrorRate", percent, fault?.errorRate, recovery?.errorRate, "ERROR_RATE_ABOVE_SLO"],
+    ["minThroughputRatio", percent, share(fault), share(recovery), "THROUGHPUT_BELOW_SLO"],
+    ["maxRecoverySec", seconds, null, verdict?.timeToRecoverSec, "RECOVERY_TOO_SLOW"],
+  ].filter(([name]) => slo[name] !== null && slo[name] !== undefined);
+  const judged = verdict && verdict.status !== "INCONCLUSIVE";
+  const rows = lines.map(([name, show, during, after, code]) =>
+    h(
+      "tr",
+      { "data-objective": name },
+      h("th", { scope: "row" }, t(`objective.${name}`)),
+      h("td", {}, figure(slo[name], show)),
+      h("td", {}, name === "maxRecoverySec" ? "" : figure(during, show)),
+      h("td", {}, figure(after, show)),
+      h("td", {}, judged ? met(!broken.has(code)) : t("notJudged")),
+    ),
+  );
+  return table(t("part.objectives"), ["objective", "limit", "fault", "recovery", "met"].map((name) => t(`column.${name}`)), rows);
+}
+
+function met(yes) {
+  return h("span", { class: yes ? "good" : "worse" }, yes ? `✓ ${t("metYes")}` : `✕ ${t("metNo")}`);
+}
+
+function errorTable(run) {
+  const errors = run.results?.topErrors;
+  if (!errors) return h("p", { class: "quiet" }, t("noFigures"));
+  if (run.results.summary.errors === null) return h("p", { class: "quiet" }, t("errorsUnknown"));
+  if (errors.kinds.length === 0) return h("p", { class: "quiet" }, t("noErrors"));
+  const total = run.results.summary.errors;
+  const rows = errors.kinds.map((kind) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row", class: "text" }, kind.code || unknown()),
+      h("td", { class: "text" }, kind.message),
+      h("td", {}, figure(kind.count, number)),
+      h("td", {}, total ? percent(kind.count / total) : unknown()),
+    ),
+  );
+  return [
+    table(t("part.topErrors"), ["code", "message", "count", "share"].map((name) => t(`column.${name}`)), rows, 2),
+    errors.others > 0 ? h("p", { class: "quiet" }, t("otherErrors", { n: number(errors.others) })) : null,
+    errors.allKindsSeen ? null : h("p", { class: "notice" }, t("kindsLost")),
+  ];
+}
+
+function labelTable(run) {
+  const labels = run.results?.labels;
+  if (!labels || labels.length === 0) return h("p", { class: "quiet" }, t("noFigures"));
+  const rows = labels.map((group) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row", class: "text" }, group.label || unknown(), group.transaction ? h("span", { class: "chip" }, t("transaction")) : null),
+      cells(summaryCells(group)),
+      h("td", {}, figure(group.receivedBytes, bytes)),
+    ),
+  );
+  const columns = ["label", ...SUMMARY_COLUMNS, "received"].map((name) => t(`column.${name}`));
+  const others = run.results.otherLabels;
+  return [
+    table(t("part.labels"), columns, rows),
+    others > 0 ? h("p", { class: "notice" }, t("otherLabels", { n: number(others) })) : null,
+  ];
+}
+
+// --- about the run -----------------------------------------------------------------------------------------------
+
+function facts(run) {
+  const { task, definition, strategy, results } = run;
+  const text = (value) => value || unknown();
+  const known = [
+    ["status", t(`status.${task.status}`)],
+    ["experiment", text(run.experimentId)],
+    ["experimentTask", task.experimentTaskId],
+    ["task", task.taskId],
+    ["strategy", task.strategyId],
+    ["definition", text(definition?.name)],
+    ["endpoint", text(results?.endpoint ?? definition?.endpoint)],
+    ["load", definition ? t("loadOf", { threads: number(definition.threads), rampUp: seconds(definition.rampUp) }) : unknown()],
+    ["plan", strategy ? t("planOf", { lead: seconds(strategy.startBeforeFaultSec), length: seconds(strategy.trafficDurationSec) }) : unknown()],
+    ["loadStarted", moment(task.startTime)],
+    ["windowOpened", moment(run.windowOpenedAt)],
+    ["experimentEnded", moment(run.experimentEndedAt)],
+    ["loadEnded", moment(task.endTime)],
+    ["execution", text(task.executionId)],
+    ["jtl", place(results?.resultUrl, results?.resultPath ?? task.resultPath)],
+    ["dashboard", place(results?.reportUrl, results?.reportPath ?? task.reportPath)],
+    ["log", text(results?.logPath ?? task.logPath)],
+  ];
+  return h(
+    "dl",
+    { class: "facts" },
+    known.map(([name, value]) => h("div", { "data-fact": name }, h("dt", {}, t(`fact.${name}`)), h("dd", {}, value))),
+  );
+}
+
+function place(address, path) {
+  if (address) return webLink(address, path || address);
+  return path || unknown();
+}
+
+function method() {
+  const topics = ["percentiles", "moments", "phases", "felt", "deficit", "corrected", "verdicts", "unknowns"];
+  return h(
+    "dl",
+    { class: "method" },
+    topics.map((name) => [h("dt", {}, t(`method.${name}`)), h("dd", {}, t(`methodText.${name}`))]),
+  );
+}
