@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import time
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ def _play(settings: Settings, options: DemoOptions, display: Display) -> int:
         display.say(f"AWS services  {stage.aws_url}    (EventBridge, Step Functions, SQS, S3)")
         display.say(f"engine        {stage.engine_url}    (runs Apache JMeter)")
         display.say(f"under test    {stage.target}    ({'a small shop' if options.target is None else 'your system'})")
-        name = f"demo-{datetime.now(tz=UTC):%Y%m%d-%H%M%S}"
+        name = f"demo-{datetime.now(tz=UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         told = Scenario(stage, options, display, name).play()
         figures = figures_of(told.jtl, told.fault_start, told.fault_end, RAMP_UP_SECONDS)
         _show(told, figures, stage, display)

@@ -100,7 +100,7 @@ class Scenario:
         self._display.step(3, STEPS, "Say which load goes with which experiment, and how")
         definition = self._api.create_definition(
             {
-                "name": f"demo {self._name}",
+                "name": self._name,
                 "engineType": "JMETER",
                 "endpoint": self._stage.target,
                 "entry": "JMX",

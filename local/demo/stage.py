@@ -10,7 +10,7 @@ import httpx
 
 from local.demo.children import Child
 from local.demo.failure import DemoFailure
-from local.ports import PortInUse, choose
+from local.ports import choose
 from local.settings import Settings
 
 _STACK_READY_SECONDS = 120.0
@@ -108,13 +108,8 @@ class Stage:
 
 
 def _port(setting: str, usual: int) -> int:
-    """The usual port, or a free one when something (`make up`, say) has it, unless the user asked for just this one.
+    """The port that the user asked for, else a free one: `make up` and other demos may have the usual one any moment.
 
     Raises PortInUse.
     """
-    try:
-        return choose(usual, setting)
-    except PortInUse:
-        if os.environ.get(setting, "").strip():
-            raise
-        return choose(0, setting)
+    return choose(usual if os.environ.get(setting, "").strip() else 0, setting)
