@@ -35,7 +35,7 @@ from local.ports import choose, listen
 from local.queues import QueuePollers
 from local.resolve import REGION
 from local.schedules import Pace, Schedules
-from local.settings import Settings
+from local.settings import PROJECT, Settings
 from local.template import LOCAL_BUS_NAME, load_template
 from local.timers import Timers
 
@@ -44,7 +44,12 @@ _log = logging.getLogger(__name__)
 # Parameters of the template that have another value here; those that it does not declare are ignored.
 LOCAL_PARAMETERS = {"EventBusName": LOCAL_BUS_NAME, "Stage": "local", "Environment": "local"}
 # On AWS each function in flight is a process with one connection; here one process serves all of them.
-LOCAL_VARIABLES = {"TANDEM_DATABASE_POOL_SIZE": "20"}
+LOCAL_VARIABLES = {
+    "TANDEM_DATABASE_POOL_SIZE": "20",
+    # Only RDS asks for its certificates; and the migrations lie in the project, not in a layer.
+    "TANDEM_DATABASE_CA_FILE": "",
+    "TANDEM_MIGRATIONS_DIRECTORY": str(PROJECT / "migrations"),
+}
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 5.0
 _POLLER_SECONDS = 2.0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tandem.services.check_definition import CheckDefinition
     from tandem.services.check_gate import CheckGate
     from tandem.services.check_health import CheckHealth
+    from tandem.services.clean_up_expired import CleanUpExpired
     from tandem.services.clean_up_run import CleanUpRun
     from tandem.services.complete_upload import CompleteUpload
     from tandem.services.create_definition import CreateDefinition
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
     from tandem.services.get_statistics import GetStatistics
     from tandem.services.get_strategy import GetStrategy, QueryStrategies
     from tandem.services.get_timeseries import GetTimeseries
+    from tandem.services.migrate_database import MigrateDatabase
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
+    from tandem.services.publish_statistics import PublishStatistics
     from tandem.services.request_stop import RequestStop
     from tandem.services.start_experiment import StartExperiment
     from tandem.services.start_load import StartLoadOfTask
@@ -74,24 +77,26 @@ class Application:
         from tandem.adapters.database.connections import Connections, open_engine
         from tandem.adapters.database.transactions import SqlDatabase
 
+        settings = self.settings
         wanted = Connections(
-            url=self.settings.database_url or self._database_url_from_secret(),
-            size=self.settings.database_pool_size,
-            ca_file=self.settings.database_ca_file,
+            url=settings.database_url or self._database_url_from_secret(settings.database_secret_arn),
+            size=settings.database_pool_size,
+            ca_file=settings.database_ca_file,
         )
         return SqlDatabase(open_engine(wanted))
 
-    def _database_url_from_secret(self) -> "URL":
+    def _database_url_from_secret(self, arn: str | None) -> "URL":
         from sqlalchemy.engine import URL
 
-        secret = self._secret(self.settings.database_secret_arn)
+        # A secret that RDS manages holds nothing but the user.
+        secret, settings = self._secret(arn), self.settings
         return URL.create(
             "mysql+pymysql",
             username=secret["username"],
             password=secret["password"],
-            host=secret["host"],
-            port=int(secret.get("port", 3306)),
-            database=secret.get("dbname", "tandem"),
+            host=secret.get("host") or settings.database_host,
+            port=int(secret.get("port") or settings.database_port),
+            database=secret.get("dbname") or settings.database_name,
         )
 
     def _secret(self, arn: str | None) -> dict[str, str]:
@@ -225,6 +230,52 @@ class Application:
         return SyncTasks(
             self.database, self.engine, self.workflows, self.deliver, self.clock, self.ids, self.settings.limits
         )
+
+    # --- operations -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def housekeeping(self) -> "SqlHousekeeping":
+        from tandem.adapters.database.housekeeping import SqlHousekeeping
+
+        return SqlHousekeeping(self.database)
+
+    @cached_property
+    def clean_up_expired(self) -> "CleanUpExpired":
+        from datetime import timedelta
+
+        from tandem.adapters.aws.kept_objects import S3KeptObjects
+        from tandem.services.clean_up_expired import CleanUpExpired
+
+        return CleanUpExpired(
+            self.housekeeping,
+            S3KeptObjects(self.aws, self.settings.bucket),
+            self.clock,
+            timedelta(days=self.settings.retention_days),
+            timedelta(seconds=self.settings.limits.finish_remembered),
+        )
+
+    @cached_property
+    def publish_statistics(self) -> "PublishStatistics":
+        from tandem.services.publish_statistics import PublishStatistics
+
+        return PublishStatistics(self.housekeeping, self.clock)
+
+    @cached_property
+    def migrate_database(self) -> "MigrateDatabase":
+        from pathlib import Path
+
+        from tandem.adapters.database.connections import Connections, open_engine
+        from tandem.adapters.database.schema import AlembicSchema
+        from tandem.services.migrate_database import MigrateDatabase
+
+        settings = self.settings
+        arn = settings.migration_secret_arn or settings.database_secret_arn
+        wanted = Connections(
+            url=settings.database_url or self._database_url_from_secret(arn),
+            ca_file=settings.database_ca_file,
+            answer_seconds=600,
+        )
+        return MigrateDatabase(AlembicSchema(open_engine(wanted), Path(settings.migrations_directory)))
 
     # --- the API --------------------------------------------------------------------------------------------------
 

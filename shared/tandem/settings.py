@@ -10,10 +10,18 @@ from tandem.domain.target import TargetAllowList
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``database_url`` is for local use; deployed functions get a secret (host, port, username, password, dbname)."""
+    """``database_url`` is for local use; deployed functions get a secret with username and password.
+
+    Host, port and dbname stand in that secret too, or in the settings of those names.
+    """
 
     database_url: str | None = None
     database_secret_arn: str | None = None
+    database_host: str = ""
+    database_port: int = 3306
+    database_name: str = "tandem"
+    migration_secret_arn: str | None = None
+    migrations_directory: str = "migrations"
     database_ca_file: str | None = None
     database_pool_size: int = 1
     engine_url: str = "http://localhost:8008"
@@ -23,6 +31,7 @@ class Settings:
     stop_queue_url: str = ""
     state_machine_arn: str = ""
     bucket: str = ""
+    retention_days: int = 30
     limits: Limits = field(default_factory=Limits)
     preflight: PreflightPolicy = field(default_factory=PreflightPolicy)
 
@@ -34,6 +43,11 @@ class Settings:
         return cls(
             database_url=given.get("TANDEM_DATABASE_URL"),
             database_secret_arn=given.get("TANDEM_DATABASE_SECRET_ARN"),
+            database_host=given.get("TANDEM_DATABASE_HOST", defaults.database_host),
+            database_port=_whole(given, "TANDEM_DATABASE_PORT", defaults.database_port),
+            database_name=given.get("TANDEM_DATABASE_NAME", defaults.database_name),
+            migration_secret_arn=given.get("TANDEM_MIGRATION_SECRET_ARN"),
+            migrations_directory=given.get("TANDEM_MIGRATIONS_DIRECTORY", defaults.migrations_directory),
             database_ca_file=given.get("TANDEM_DATABASE_CA_FILE"),
             database_pool_size=_whole(given, "TANDEM_DATABASE_POOL_SIZE", defaults.database_pool_size),
             engine_url=given.get("TANDEM_ENGINE_URL", defaults.engine_url).rstrip("/"),
@@ -43,6 +57,7 @@ class Settings:
             stop_queue_url=given.get("TANDEM_STOP_QUEUE_URL", ""),
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
+            retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),
             preflight=_preflight(given),
             limits=Limits(
                 start=_whole(given, "TANDEM_START_SECONDS", int(limits.start)),

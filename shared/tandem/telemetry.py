@@ -34,6 +34,9 @@ class LogEvent(StrEnum):
     REQUEST_FAILED = "request_failed"
     EVENT_REFUSED = "event_refused"
     ENGINE_TROUBLE = "engine_trouble"
+    CLEANED_UP = "cleaned_up"
+    SCHEMA_MIGRATED = "schema_migrated"
+    DEPLOYMENT_STEP_FAILED = "deployment_step_failed"
 
 
 def log(event: LogEvent, **facts: Any) -> None:

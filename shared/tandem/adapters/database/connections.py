@@ -12,11 +12,15 @@ READ_ONLY = "tandem_read_only"
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """``url`` as SQLAlchemy reads it; ``size`` bounds the connections; ``ca_file`` turns on TLS with that bundle."""
+    """``url`` as SQLAlchemy reads it; ``size`` bounds the connections; ``ca_file`` turns on TLS with that bundle.
+
+    ``answer_seconds``: how long one statement may take before the connection counts as lost.
+    """
 
     url: str | URL
     size: int = 1
     ca_file: str | None = None
+    answer_seconds: int = 20
 
 
 def open_engine(wanted: Connections) -> Engine:
@@ -28,7 +32,8 @@ def open_engine(wanted: Connections) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    arguments: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 20, "write_timeout": 20}
+    patience = wanted.answer_seconds
+    arguments: dict[str, Any] = {"connect_timeout": 5, "read_timeout": patience, "write_timeout": patience}
     if wanted.ca_file is not None:
         # One context for all connections: PyMySQL would read the CA bundle again at each connect.
         arguments["ssl"] = ssl.create_default_context(cafile=wanted.ca_file)

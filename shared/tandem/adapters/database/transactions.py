@@ -55,10 +55,10 @@ class SqlDatabase:
         self._sleep = sleep
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        return self._attempt(work, read_only=False)
+        return self.transact(lambda connection: work(SqlUnitOfWork(connection)))
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
-        return self._attempt(work, read_only=True)
+        return self.transact(lambda connection: work(SqlUnitOfWork(connection)), read_only=True)
 
     def ping(self) -> None:
         """Ask the server for nothing. Raises DatabaseUnavailable."""
@@ -69,7 +69,8 @@ class SqlDatabase:
         """Close the connections that are idle."""
         self._engine.dispose()
 
-    def _attempt(self, work: Callable[[UnitOfWork], T], *, read_only: bool) -> T:
+    def transact(self, work: Callable[[Connection], T], *, read_only: bool = False) -> T:
+        """Run ``work`` in a transaction on a bare connection. Raises DatabaseUnavailable."""
         for attempt in range(1, ATTEMPTS):
             try:
                 return self._once(work, read_only=read_only)
@@ -81,9 +82,9 @@ class SqlDatabase:
         with _wrapped():
             return self._once(work, read_only=read_only)
 
-    def _once(self, work: Callable[[UnitOfWork], T], *, read_only: bool) -> T:
+    def _once(self, work: Callable[[Connection], T], *, read_only: bool) -> T:
         with self._engine.connect().execution_options(**{READ_ONLY: read_only}) as connection, connection.begin():
-            return work(SqlUnitOfWork(connection))
+            return work(connection)
 
 
 @contextmanager
