@@ -1,6 +1,6 @@
 """What the services need from the outside, besides the engine (``load_engine``) and time (``clock``)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -141,6 +141,10 @@ class Uploads(Protocol):
     def add(self, upload: Upload) -> None: ...
 
     def get(self, owner: Owner, upload_path: str) -> Upload | None: ...
+
+    def get_many(self, owner: Owner, upload_paths: Collection[str]) -> dict[str, Upload]:
+        """The owner's uploads among these paths, by path."""
+        ...
 
 
 class Audit(Protocol):

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from tandem.domain.definition import UPLOAD_SCHEME, Entry, LoadTestDefinition, UrlCase
 from tandem.domain.definition_rules import definition_faults
 from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
-from tandem.domain.identity import Owner
 from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
 from tandem.domain.preflight import CodePolicy, PreflightPolicy, judge
 from tandem.domain.upload import TestPlanDenied, Upload, UploadKind, UploadMissing
 from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
+
+_CALLED = {UploadKind.PLAN: "a test plan", UploadKind.DATA: "a data file"}
 
 
 class CheckDefinition:
@@ -38,22 +39,26 @@ class CheckDefinition:
         if definition.entry is Entry.JMX and not (definition.content_ref or "").startswith(UPLOAD_SCHEME):
             self._check_plan_on_engine(definition)
             return
-        data_files = [self._upload(definition.owner, path, UploadKind.DATA) for path in definition.data_files]
-        names = [file.original_file_name for file in data_files]
+        uploads = self._uploads(definition)
+        names = [uploads[path].original_file_name for path in definition.data_files]
         if len(set(names)) != len(names):
             raise InvalidValue(
                 "One or more parameters are wrong.",
                 [FieldFault("dataFiles", "must not hold two files of the same name: the plan could not tell them")],
             )
         report = judge(
-            self._facts(definition), self._policy, _properties(definition), definition.endpoint, data_files=names
+            self._facts(definition, uploads),
+            self._policy,
+            _properties(definition),
+            definition.endpoint,
+            data_files=names,
         )
         if report.denials:
             raise TestPlanDenied("contentRef" if definition.entry is Entry.JMX else "urlCase", report.denials)
 
-    def _facts(self, definition: LoadTestDefinition) -> PlanFacts:
+    def _facts(self, definition: LoadTestDefinition, uploads: Mapping[str, Upload]) -> PlanFacts:
         if definition.entry is Entry.JMX:
-            plan = self._upload(definition.owner, definition.content_ref or "", UploadKind.PLAN)
+            plan = uploads[definition.content_ref or ""]
             try:
                 return self._read_plan(self._objects.read(plan.object_key))
             except InvalidTestPlan as refused:
@@ -82,14 +87,23 @@ class CheckDefinition:
                 [FieldFault("contentRef", "must be an uploaded plan: the policy wants to read it before it runs")],
             )
 
-    def _upload(self, owner: Owner, path: str, kind: UploadKind) -> Upload:
-        found = self._database.read(lambda uow: uow.uploads.get(owner, path))
-        if found is None:
-            raise UploadMissing(f"There is no upload {path!r}.")
-        if found.kind is not kind:
-            field = "contentRef" if kind is UploadKind.PLAN else "dataFiles"
-            wanted = "a test plan" if kind is UploadKind.PLAN else "a data file"
-            raise InvalidValue("One or more parameters are wrong.", [FieldFault(field, f"{path} is not {wanted}")])
+    def _uploads(self, definition: LoadTestDefinition) -> Mapping[str, Upload]:
+        """The plan's and the data files' uploads, by path."""
+        wanted = [("dataFiles", path, UploadKind.DATA) for path in definition.data_files]
+        if definition.entry is Entry.JMX:
+            wanted.append(("contentRef", definition.content_ref or "", UploadKind.PLAN))
+        paths = {path for _, path, _ in wanted}
+        found = self._database.read(lambda uow: uow.uploads.get_many(definition.owner, paths)) if paths else {}
+        missing = [path for _, path, _ in wanted if path not in found]
+        if missing:
+            raise UploadMissing(f"There is no upload {missing[0]!r}.")
+        faults = [
+            FieldFault(field, f"{path} is not {_CALLED[kind]}")
+            for field, path, kind in wanted
+            if found[path].kind is not kind
+        ]
+        if faults:
+            raise InvalidValue("One or more parameters are wrong.", faults)
         return found
 
 

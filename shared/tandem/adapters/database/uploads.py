@@ -1,11 +1,13 @@
 """Uploaded files: who owns which."""
 
-from sqlalchemy import Connection, insert, select
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
 
 from tandem.adapters.database import tables
-from tandem.domain.definition import UPLOAD_SCHEME
 from tandem.domain.identity import Owner
-from tandem.domain.upload import Upload, UploadKind
+from tandem.domain.upload import Upload, UploadKind, split_path
 
 
 class SqlUploads:
@@ -29,24 +31,35 @@ class SqlUploads:
 
     def get(self, owner: Owner, upload_path: str) -> Upload | None:
         """The upload at ``tandem://uploads/<id>/<name>``, if it is the owner's."""
-        upload_id, _, file_name = upload_path.removeprefix(UPLOAD_SCHEME).partition("/")
+        return self.get_many(owner, [upload_path]).get(upload_path)
+
+    def get_many(self, owner: Owner, upload_paths: Collection[str]) -> dict[str, Upload]:
+        """The owner's uploads among these paths, by path, in one statement."""
+        parts = (split_path(path) for path in upload_paths)
+        wanted = [found[0] for found in parts if found is not None]
+        if not wanted:
+            return {}
         table = tables.upload
-        row = self._connection.execute(
+        rows = self._connection.execute(
             select(table).where(
-                table.c.upload_id == upload_id,
+                table.c.upload_id.in_(wanted),
                 table.c.user_id == owner.user_id,
                 table.c.namespace == owner.namespace,
             )
-        ).one_or_none()
-        if row is None or row.file_name != file_name:
-            return None
-        return Upload(
-            upload_id=row.upload_id,
-            owner=Owner(row.user_id, row.namespace),
-            kind=UploadKind(row.kind),
-            file_name=row.file_name,
-            original_file_name=row.original_file_name,
-            size=row.size,
-            sha256=row.sha256,
-            created_at=row.gmt_create,
         )
+        present = {upload.path: upload for upload in map(_upload, rows)}
+        # Both id and name have to be right.
+        return {path: present[path] for path in upload_paths if path in present}
+
+
+def _upload(row: Row[Any]) -> Upload:
+    return Upload(
+        upload_id=row.upload_id,
+        owner=Owner(row.user_id, row.namespace),
+        kind=UploadKind(row.kind),
+        file_name=row.file_name,
+        original_file_name=row.original_file_name,
+        size=row.size,
+        sha256=row.sha256,
+        created_at=row.gmt_create,
+    )
