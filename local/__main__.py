@@ -67,6 +67,7 @@ def up(settings: Settings) -> int:
     with LocalStack(settings) as stack:
         _say(
             "Tandem is ready (Ctrl-C stops it)",
+            f"  console {stack.api_url}/console",
             f"  API     {stack.api_url}   (health: {stack.api_url}/health)",
             f"  AWS     {stack.aws_url}   (EventBridge bus {LOCAL_BUS_NAME})",
             f"  engine  {stack.engine_url}",

@@ -1,0 +1,183 @@
+// Definitions: what load to make, of a JMeter plan or of one request.
+
+import { send, sendFile } from "./api.js";
+import { alertBox, announce, openDialog, showFailure } from "./dialogs.js";
+import { h } from "./dom.js";
+import { bytes, number, seconds } from "./format.js";
+import { documentOf, formDialog, FormField } from "./forms.js";
+import { t } from "./i18n.js";
+import { filterForm, listTable, PAGE_SIZE, pager } from "./lists.js";
+import { rowButton } from "./strategies_view.js";
+
+const DEFAULTS = { entry: "JMX", threads: 10, rampUp: 0, urlCase: { method: "GET", path: "/" } };
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+export function definitionsView(filters) {
+  const alert = alertBox();
+  const list = h("div", {}, h("p", { class: "quiet" }, t("loading")));
+  const abort = new AbortController();
+  const load = async () => {
+    try {
+      const wanted = { pageNum: Number(filters.page ?? 1), pageSize: PAGE_SIZE, name: filters.name || undefined };
+      const page = await send("QueryLoadTestDefinitions", wanted, abort.signal);
+      alert.hidden = true;
+      list.replaceChildren(
+        page.total === 0 ? h("p", { class: "quiet empty" }, filters.name ? t("nothingMatches") : t("noDefinitions")) : definitionTable(page, load),
+        pager("definitions", filters, page),
+      );
+    } catch (failure) {
+      if (!abort.signal.aborted) showFailure(alert, failure);
+    }
+  };
+  load();
+  const element = h(
+    "div",
+    { class: "view" },
+    h(
+      "div",
+      { class: "view-head" },
+      h("h1", { tabindex: "-1" }, t("definitions")),
+      h("button", { type: "button", class: "button is-main", onclick: () => editDefinition(null, load) }, t("newDefinition")),
+    ),
+    h("p", { class: "quiet" }, t("definitionsHint")),
+    alert,
+    h("section", { class: "part" }, filterForm("definitions", filters, [{ name: "name", text: t("field.name") }]), list),
+  );
+  return { element, close: () => abort.abort() };
+}
+
+function definitionTable(page, done) {
+  const columns = [
+    { text: t("field.name") },
+    { text: t("field.endpoint") },
+    { text: t("field.entry") },
+    { text: t("fact.load"), figure: true },
+    { text: t("field.rampUp"), figure: true },
+    { text: t("column.actions") },
+  ];
+  const rows = page.data.map((definition) => [
+    definition.name,
+    definition.endpoint,
+    definition.entry === "URL" && definition.urlCase ? `${definition.urlCase.method} ${definition.urlCase.path}` : (definition.contentRef ?? ""),
+    number(definition.threads),
+    seconds(definition.rampUp),
+    h(
+      "span",
+      { class: "row-buttons" },
+      rowButton("edit", definition.name, () => editDefinition(definition, done)),
+      rowButton("delete", definition.name, () => removeDefinition(definition, done)),
+    ),
+  ]);
+  return listTable(t("definitions"), columns, rows, (row) => page.data[row].id);
+}
+
+function removeDefinition(definition, done) {
+  openDialog({
+    title: t("deleteDefinition"),
+    content: h("p", {}, t("deleteText", { name: definition.name })),
+    action: t("act.delete"),
+    danger: true,
+    act: async () => {
+      await send("DeleteLoadTestDefinition", { id: definition.id });
+      announce(t("deleted"));
+      await done();
+    },
+  });
+}
+
+function editDefinition(definition, done) {
+  const values = definition ?? DEFAULTS;
+  const field = (name, kind, more = {}) => new FormField({ name, kind, text: t(`field.${name}`), ...more }, values);
+  const upload = new PlanUpload((path) => {
+    contentRef.input.value = path;
+  });
+  const contentRef = field("contentRef", "text", { hint: t("hint.contentRef"), extra: upload.element });
+  const entry = field("entry", "choice", { options: [["JMX", t("entry.JMX")], ["URL", t("entry.URL")]] });
+  const ofUrl = [
+    field("urlCase.method", "choice", { options: METHODS.map((method) => [method, method]) }),
+    field("urlCase.path", "text"),
+    field("urlCase.headers", "pairs", { hint: t("hint.headers") }),
+    field("urlCase.body", "long"),
+  ];
+  const common = [
+    field("name", "text", { required: true }),
+    field("endpoint", "text", { required: true, hint: t("hint.endpoint") }),
+    entry,
+    contentRef,
+    ...ofUrl,
+    field("threads", "number"),
+    field("rampUp", "number", { hint: t("hint.seconds") }),
+    field("loops", "number", { hint: t("hint.loops") }),
+    field("heapSize", "text", { hint: t("hint.heapSize") }),
+    field("properties", "pairs", { hint: t("hint.properties") }),
+  ];
+  const follow = () => {
+    const isUrl = entry.value === "URL";
+    contentRef.element.hidden = isUrl;
+    ofUrl.forEach((each) => {
+      each.element.hidden = !isUrl;
+    });
+  };
+  entry.input.addEventListener("change", follow);
+  follow();
+  formDialog({
+    title: definition ? t("editDefinition") : t("newDefinition"),
+    action: t("act.save"),
+    fields: common,
+    act: async () => {
+      const relevant = common.filter((each) => !each.element.hidden);
+      const sent = documentOf(relevant, definition === null);
+      if (definition) await send("UpdateLoadTestDefinition", { id: definition.id, ...sent });
+      else await send("CreateLoadTestDefinition", sent);
+      announce(t("saved"));
+      await done();
+    },
+  });
+}
+
+// A plan goes up as soon as it is chosen, and the preflight's findings stand below.
+class PlanUpload {
+  constructor(stored) {
+    this.stored = stored;
+    this.input = h("input", { type: "file", accept: ".jmx", class: "unseen", id: "plan-file", onchange: () => this.send() });
+    this.result = h("div", { class: "preflight", "aria-live": "polite" });
+    this.element = h("div", {}, this.input, h("label", { for: "plan-file", class: "button is-file" }, t("uploadPlan")), this.result);
+  }
+
+  async send() {
+    const [file] = this.input.files;
+    if (!file) return;
+    this.result.replaceChildren(h("p", { class: "quiet" }, t("uploading", { name: file.name })));
+    try {
+      const upload = await sendFile("UploadJmxFile", file);
+      this.stored(upload.uploadPath);
+      this.show(upload);
+    } catch (failure) {
+      const box = alertBox();
+      this.result.replaceChildren(box);
+      showFailure(box, failure);
+    }
+    this.input.value = "";
+  }
+
+  show(upload) {
+    const { status, findings } = upload.preflight;
+    this.result.replaceChildren(
+      h(
+        "p",
+        {},
+        h("span", { class: `chip is-${status.toLowerCase()}` }, t(`preflight.${status}`)),
+        ` ${upload.originalFileName}, ${bytes(upload.fileSize)}`,
+      ),
+      findings.length === 0
+        ? h("p", { class: "quiet" }, t("noFindings"))
+        : h(
+            "ul",
+            { class: "findings", lang: "en" },
+            findings.map((finding) =>
+              h("li", {}, h("span", { class: `chip is-${finding.severity.toLowerCase()}` }, finding.severity), ` ${finding.message} `, h("span", { class: "aside" }, finding.path || finding.element)),
+            ),
+          ),
+    );
+  }
+}
