@@ -187,7 +187,7 @@ class DrawnChart {
     return {
       width: this.host.clientWidth,
       height: this.height,
-      padding: [20, 14, 0, 0],
+      padding: [20, 28, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: this.run.key }, points: { size: 7 } },
       scales: {

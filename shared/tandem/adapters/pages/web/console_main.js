@@ -66,7 +66,8 @@ function skip(event) {
 
 function identityText() {
   const who = identity.mode === "token" ? t("identity.token") : identity.user;
-  return [h("span", { class: "unseen" }, `${t("identity")}: `), who, h("span", { class: "aside" }, ` / ${identity.namespace}`)];
+  const space = identity.namespace === "default" ? null : h("span", { class: "aside" }, ` / ${identity.namespace}`);
+  return [h("span", { class: "unseen" }, `${t("identity")}: `), who, space].filter(Boolean);
 }
 
 function askForIdentity() {

@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { filterForm, listTable, PAGE_SIZE, pager } from "./lists.js";
 import { rowButton } from "./strategies_view.js";
 
-const DEFAULTS = { entry: "JMX", threads: 10, rampUp: 0, urlCase: { method: "GET", path: "/" } };
+const NEW_DEFINITION = { entry: "JMX", threads: 10, rampUp: 0, urlCase: { method: "GET", path: "/" } };
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 export function definitionsView(filters) {
@@ -86,7 +86,7 @@ function removeDefinition(definition, done) {
 }
 
 function editDefinition(definition, done) {
-  const values = definition ?? DEFAULTS;
+  const values = definition ?? NEW_DEFINITION;
   const field = (name, kind, more = {}) => new FormField({ name, kind, text: t(`field.${name}`), ...more }, values);
   const upload = new PlanUpload((path) => {
     contentRef.input.value = path;

@@ -45,7 +45,7 @@ function put(document, name, value) {
   else put((document[key] ??= {}), rest.join("."), value);
 }
 
-// One field: {name, kind, text, hint, required, options: [[value, text]], extra: nodes below}.
+// One field: {name, kind, text, hint, required, group, options: [[value, text]], extra: nodes below}.
 export class FormField {
   constructor(field, values) {
     this.field = field;
@@ -106,8 +106,21 @@ export function documentOf(fields, dropNulls) {
   return document;
 }
 
+// Neighbours of one group stand together in a fieldset.
+function grouped(fields) {
+  const nodes = [];
+  let group = null;
+  for (const { field, element } of fields) {
+    if (!field.group) nodes.push(element);
+    else if (field.group === group) nodes.at(-1).append(element);
+    else nodes.push(h("fieldset", {}, h("legend", {}, field.group), element));
+    group = field.group ?? null;
+  }
+  return nodes;
+}
+
 // A dialog with these fields; act(fields) is awaited. Faults that name a field stand beside it.
-export function formDialog({ title, action, fields, before = null, act }) {
+export function formDialog({ title, action, fields, act }) {
   const tellFaults = (failure) => {
     const left = [];
     fields.forEach((field) => field.tell(""));
@@ -120,6 +133,5 @@ export function formDialog({ title, action, fields, before = null, act }) {
     const all = (failure.details ?? []).length > 0 && left.length === 0;
     return all ? null : { ...failure, message: failure.message, code: failure.code, details: left };
   };
-  const content = [before, fields.map((field) => field.element)];
-  return openDialog({ title, action, content, act: () => act(fields), fault: tellFaults });
+  return openDialog({ title, action, content: grouped(fields), act: () => act(fields), fault: tellFaults });
 }

@@ -69,6 +69,7 @@ export function listTable(label, columns, rows, key) {
 }
 
 export function pager(name, filters, page) {
+  if (page.pages <= 1) return h("p", { class: "pager" }, t("inAll", { total: number(page.total) }));
   const link = (to, text, possible) =>
     possible
       ? h("a", { class: "button", href: addressOfList(name, { ...filters, page: to }) }, text)

@@ -8,7 +8,7 @@ import { documentOf, formDialog, FormField } from "./forms.js";
 import { t } from "./i18n.js";
 import { filterForm, listTable, PAGE_SIZE, pager } from "./lists.js";
 
-const DEFAULTS = { enable: true, startBeforeFaultSec: 30, trafficDurationSec: 300, gate: { timeoutSec: 60 } };
+const NEW_STRATEGY = { enable: true, startBeforeFaultSec: 30, trafficDurationSec: 300, gate: { timeoutSec: 60 } };
 
 export function strategiesView(filters) {
   const alert = alertBox();
@@ -104,14 +104,14 @@ function editStrategy(strategy, definitions, done) {
     field("enable", "flag"),
     field("abortOnLoadFailure", "flag", { hint: t("hint.abortOnLoadFailure") }),
     field("stopOnCompletion", "flag", { hint: t("hint.stopOnCompletion") }),
-    field("gate.timeoutSec", "number", { hint: t("hint.gate") }),
-    field("gate.minThroughput", "number"),
-    field("gate.maxErrorRate", "number", { hint: t("hint.rate") }),
-    field("slo.maxP95Ms", "number"),
-    field("slo.maxErrorRate", "number", { hint: t("hint.rate") }),
-    field("slo.minThroughputRatio", "number", { hint: t("hint.rate") }),
-    field("slo.maxRecoverySec", "number"),
-  ].map((each) => new FormField(each, strategy ?? DEFAULTS));
+    field("gate.timeoutSec", "number", { group: t("group.gate") }),
+    field("gate.minThroughput", "number", { group: t("group.gate") }),
+    field("gate.maxErrorRate", "number", { group: t("group.gate"), hint: t("hint.rate") }),
+    field("slo.maxP95Ms", "number", { group: t("group.slo") }),
+    field("slo.maxErrorRate", "number", { group: t("group.slo"), hint: t("hint.rate") }),
+    field("slo.minThroughputRatio", "number", { group: t("group.slo"), hint: t("hint.rate") }),
+    field("slo.maxRecoverySec", "number", { group: t("group.slo") }),
+  ].map((each) => new FormField(each, strategy ?? NEW_STRATEGY));
   formDialog({
     title: strategy ? t("editStrategy") : t("newStrategy"),
     action: t("act.save"),

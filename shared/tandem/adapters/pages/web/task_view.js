@@ -251,7 +251,8 @@ class LiveRun {
     if (fault !== null && fault > start && fault < end) marks.splice(1, 0, [(fault - start) / (end - start), t("mark.fault"), fault]);
     this.scale.replaceChildren(
       ...marks.map(([at, text, stamp]) => {
-        const mark = h("span", { class: at === 0 ? "at-start" : at === 1 ? "at-end" : "at-fault" }, `${text} ${clock(stamp)}`);
+        const place = at === 0 ? "at-start" : at === 1 ? "at-end" : at > 0.6 ? "at-fault is-late" : "at-fault";
+        const mark = h("span", { class: place }, `${text} ${clock(stamp)}`);
         mark.style.left = `${at * 100}%`;
         return mark;
       }),
