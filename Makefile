@@ -37,8 +37,10 @@ event: setup-local ## put an event on the bus of a running stack: FILE=events/ex
 
 .PHONY: test
 test: check setup-mariadb setup-jmeter ## check, then the whole test suite
-	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope -m "not jmeter and not slow"
-	@$(PYTHON_OF_VENV) -m pytest -q -m "jmeter or slow"
+	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional -m "not jmeter and not slow"
+	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional -m "jmeter or slow"
 
 .PHONY: check
 check: setup-dev ## ruff (rules and format) and mypy
