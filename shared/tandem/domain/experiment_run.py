@@ -13,6 +13,7 @@ from tandem.domain.definition import LoadTestDefinition
 from tandem.domain.engine_state import Ended, Running, StopOrder, StopReason, TaskFacts, judge
 from tandem.domain.errors import Conflict
 from tandem.domain.identity import Owner
+from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, StatusAnswer
 from tandem.domain.messages import Channel, EventName, Message, Subject
 from tandem.domain.strategy import LoadTestStrategy
@@ -125,6 +126,13 @@ class StepResult:
 
 _STOPPED_ON_PURPOSE = frozenset({StopReason.USER, StopReason.EXPERIMENT_ENDED, StopReason.STOP_ON_COMPLETION})
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_UNTIL_THE_NEXT_SWEEP = timedelta(seconds=35)
+_LONGEST_PATH = 512
+
+
+def _fitting(path: str | None) -> str | None:
+    """A path that its column takes; one that is longer is of no use and must not spoil what is written with it."""
+    return None if path is None or len(path) > _LONGEST_PATH else path
 
 
 @dataclass(slots=True)
@@ -276,9 +284,12 @@ class ExperimentRun:
         if self.window_due_at is None:
             self.window_due_at = now + self._lead
 
-    def withdraw_start(self) -> None:
-        """The engine certainly did not start: another attempt is allowed."""
+    def withdraw_start(self, now: datetime) -> None:
+        """The engine certainly did not start: another attempt is allowed, if the load is wanted still."""
         self.start_attempted_at = None
+        self.confirm_nothing_runs(now)
+        if self.finished_at is not None:
+            self.request_stop(StopReason.EXPERIMENT_ENDED, f"the experiment ended {self.outcome}", now)
 
     def accept_load(self, engine_run: EngineRun, grace_seconds: int, now: datetime) -> None:
         """The engine runs our load. Its deadline is ``start + trafficDurationSec + grace`` (orchestration.md)."""
@@ -286,9 +297,9 @@ class ExperimentRun:
         if task.execution_id is not None:
             return
         task.execution_id = engine_run.execution_id
-        task.result_path = engine_run.result_path
-        task.report_path = engine_run.report_path
-        task.log_path = engine_run.log_path
+        task.result_path = _fitting(engine_run.result_path)
+        task.report_path = _fitting(engine_run.report_path)
+        task.log_path = _fitting(engine_run.log_path)
         task.updated_at = now
         if task.status.ended:
             # A start that was given up on and turned up late: its stop is pending, now with an address.
@@ -421,6 +432,19 @@ class ExperimentRun:
             case verdict:
                 self.missing_sweeps = verdict.missing_sweeps
 
+    def surely_absent(self, now: datetime, limits: Limits, *, all_listed: bool) -> bool:
+        """Whether a load that the engine does not list is not there: its start would have turned up by now.
+
+        Of a list that is full that is known only when the load, had it started, would be over: the engine itself ends
+        it at the ``timeout`` it was given.
+        """
+        if self.start_attempted_at is None:
+            return True
+        age = now - self.start_attempted_at
+        settled = timedelta(seconds=limits.start_settles)
+        longest = timedelta(seconds=self.required_plan.strategy.traffic_duration_sec + limits.grace)
+        return age >= settled and (all_listed or age >= settled + longest)
+
     def confirm_nothing_runs(self, now: datetime) -> None:
         """The engine answers and knows no load of ours: nothing is left to stop, and a task that waited for it ends."""
         if not self.stop_pending or self.stop_cause is None:
@@ -474,13 +498,15 @@ class ExperimentRun:
     def lose_workflow(self, reason: str, now: datetime) -> None:
         """Nobody leads this run any more. Before the window: the task FAILED, the load stopped, the platform told.
 
+        A window whose moment is further away than the next sweep is left to a later one, which calls this again.
         After the window the database and the sweep do what is left to do, and a load that runs well goes on.
         """
         self.task_token = None
         if not self.window_undecided:
             return
         self.fail_load(StopReason.WORKFLOW_FAILED, reason, now)
-        if self.window_undecided:
+        due = self.window_due_at
+        if self.window_undecided and (due is None or due <= now + _UNTIL_THE_NEXT_SWEEP):
             self.open_window(load_proven=False, reason=self.load_failure or reason, now=now)
 
     def pass_deadline(self, now: datetime) -> None:

@@ -134,6 +134,15 @@ class EngineResults:
     report_url: str | None
 
 
+LIST_LIMIT = 500
+"""How many runs a list holds at most; one that is full says nothing about what is not in it."""
+
+
+def lists_everything(listed: Sequence[EngineRun]) -> bool:
+    """Whether a run that is not in this list is not on the engine."""
+    return len(listed) < LIST_LIMIT
+
+
 StatusAnswer = EngineRun | None | EngineError
 """A run, ``None`` when the engine does not know the id (404), or why it could not be asked."""
 

@@ -4,6 +4,7 @@ A start has no idempotency key (engine-api.md, trap 5). So the attempt is writte
 after anything but a plain answer the load is looked for by our task id among the engine's runs, never started again.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
@@ -78,7 +79,7 @@ class StartLoadOfTask:
         try:
             engine_run = self._engine.start(request)
         except (EngineRefused, EngineUnavailable):
-            self._change(run.experiment_task_id, ExperimentRun.withdraw_start)
+            self._change(run.experiment_task_id, lambda run: run.withdraw_start(self._clock.now()))
             raise
         except (EngineAnswerLost, EngineAnsweredWrongly) as trouble:
             warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=trouble.message)
@@ -95,7 +96,7 @@ class StartLoadOfTask:
     def _find(self, run: ExperimentRun) -> ExperimentRun:
         """Look for the load of an attempt whose answer was lost."""
         try:
-            found = find_run(self._engine, run.started_task.task_id)
+            found = find_run(self._engine.list_runs(), run.started_task.task_id)
         except (EngineAnswerLost, EngineAnsweredWrongly, EngineRefused) as trouble:
             raise EngineUnavailable(trouble.message) from trouble
         if found is None:
@@ -126,7 +127,7 @@ class StartLoadOfTask:
 
         def fail(run: ExperimentRun) -> None:
             if certain and run.started_task.execution_id is None:
-                run.withdraw_start()
+                run.withdraw_start(now)
             run.fail_load(StopReason.LOAD_LOST, reason, now)
 
         warn(LogEvent.LOAD_NOT_STARTED, task_id=run.started_task.task_id, reason=reason)
@@ -145,7 +146,7 @@ def name_of(task_id: str) -> str:
     return f"{NAME_PREFIX}{task_id}"
 
 
-def find_run(engine: LoadEngine, task_id: str) -> EngineRun | None:
+def find_run(listed: Sequence[EngineRun], task_id: str) -> EngineRun | None:
     """The engine's run of this task, if it lists one; one that goes on before one that ended."""
-    ours = [run for run in engine.list_runs() if run.test_name == name_of(task_id)]
+    ours = [run for run in listed if run.test_name == name_of(task_id)]
     return min(ours, key=lambda run: run.status.is_ended, default=None)

@@ -1,12 +1,12 @@
 """Step 10: stop means stopped. Slow on some engines (15 to 45 s), so never inside an API call."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
 from tandem.domain.errors import AppError, EngineError
 from tandem.domain.experiment_run import ExperimentRun, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer, StopAnswer
+from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer, StopAnswer, lists_everything
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
 from tandem.services.start_load import find_run
@@ -42,7 +42,8 @@ class StopLoadOfRun:
             return StepResult.of(self._stop(run))
         finally:
             # Dying here leaves the claim to run out; then somebody else stops.
-            self._change(experiment_task_id, _release)
+            mine = run.stop_claimed_at
+            self._change(experiment_task_id, lambda run: _release(run, mine))
 
     def _stop(self, run: ExperimentRun) -> ExperimentRun:
         before = ask_status(self._engine, run)
@@ -61,13 +62,13 @@ class StopLoadOfRun:
 
     def _look_for_load(self, run: ExperimentRun) -> ExperimentRun:
         """The start was never answered: the load is stopped when it turns up, and is none when it does not."""
-        found = find_run(self._engine, run.started_task.task_id)
+        listed = self._engine.list_runs()
+        found = find_run(listed, run.started_task.task_id)
         now = self._clock.now()
         if found is not None:
             return self._change(run.experiment_task_id, lambda run: run.accept_load(found, self._limits.grace, now))
-        attempted = run.start_attempted_at
-        if attempted is not None and now - attempted < timedelta(seconds=self._limits.start_settles):
-            raise StopNotConfirmed("the engine does not list the load yet")
+        if not run.surely_absent(now, self._limits, all_listed=lists_everything(listed)):
+            raise StopNotConfirmed("the engine does not list the load, and it may be there all the same")
         return self._confirm_unknown(run)
 
     def _learn(self, run: ExperimentRun, answer: StatusAnswer) -> ExperimentRun:
@@ -100,5 +101,7 @@ class StopLoadOfRun:
         return self._change(run.experiment_task_id, take)
 
 
-def _release(run: ExperimentRun) -> None:
-    run.stop_claimed_at = None
+def _release(run: ExperimentRun, claim: datetime | None) -> None:
+    # A claim that ran out meanwhile may be another worker's by now.
+    if run.stop_claimed_at == claim:
+        run.stop_claimed_at = None

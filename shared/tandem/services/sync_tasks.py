@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock, Ids
-from tandem.domain.engine_state import SWEEPS_UNTIL_FORGOTTEN, StopReason
+from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import AppError, EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer
+from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer, lists_everything
 from tandem.domain.ports import Database, UnitOfWork, Workflows
 from tandem.services.deliver_messages import DeliverMessages
-from tandem.services.start_load import NAME_PREFIX, name_of
+from tandem.services.start_load import NAME_PREFIX, find_run
 from tandem.telemetry import LogEvent, log, warn
 
 LEASE = "sync"
@@ -113,9 +113,7 @@ class SyncTasks:
 
         def work(uow: UnitOfWork) -> int:
             locked = uow.runs.lock_by_task_ids(task_ids)
-            for run in locked:
-                facts.apply(run)
-            changed = [run for run in locked if run.audit or run.messages or run.missing_sweeps or run.settled]
+            changed = [run for run in locked if facts.apply(run)]
             uow.runs.save(changed)
             return len(changed)
 
@@ -169,24 +167,23 @@ class SweepFacts:
         )
         return not goes_on or run.stop_pending or self._deadline_passed(run) or self._leaderless(run)
 
-    def apply(self, run: ExperimentRun) -> None:
-        """Change a run, read anew, by what was learned."""
+    def apply(self, run: ExperimentRun) -> bool:
+        """Change a run, read anew, by what was learned; False when there is nothing to write."""
         task = run.started_task
+        before = (run.missing_sweeps, run.stop_confirmed_at)
         if task.execution_id is None:
             self._settle_unstarted(run)
         elif task.execution_id in self.answers:
-            self._settle_started(run, self.answers[task.execution_id])
+            run.learn(self.answers[task.execution_id], self.now, is_sweep=True)
         if self._deadline_passed(run):
             run.pass_deadline(self.now)
         if self._leaderless(run):
             run.lose_workflow("the workflow of this experiment is gone", self.now)
         if run.stop_pending and not run.messages:
             run.ask_for_stop()
-
-    def _settle_started(self, run: ExperimentRun, answer: StatusAnswer) -> None:
-        run.learn(answer, self.now, is_sweep=True)
-        if run.stop_pending and run.missing_sweeps >= SWEEPS_UNTIL_FORGOTTEN:
-            run.confirm_nothing_runs(self.now)
+        # A count of 404s that a good answer ended must be written too, or 404s far apart would add up.
+        after = (run.missing_sweeps, run.stop_confirmed_at)
+        return bool(run.audit or run.messages) or before != after
 
     def _settle_unstarted(self, run: ExperimentRun) -> None:
         """Adopt a load whose start answer was lost; fail what never started and has no workflow to say so."""
@@ -198,11 +195,11 @@ class SweepFacts:
         overdue = timedelta(seconds=self.limits.start + self.limits.start_settles)
         if self.listed is not None and first is not None and self.now - first > overdue:
             run.fail_load(StopReason.LOAD_LOST, "the load never started", self.now)
-            run.confirm_nothing_runs(self.now)
+            if run.surely_absent(self.now, self.limits, all_listed=lists_everything(self.listed)):
+                run.confirm_nothing_runs(self.now)
 
     def _listed_for(self, run: ExperimentRun) -> EngineRun | None:
-        wanted = name_of(run.started_task.task_id)
-        return next((each for each in self.listed or () if each.test_name == wanted), None)
+        return find_run(self.listed or (), run.started_task.task_id)
 
     def _deadline_passed(self, run: ExperimentRun) -> bool:
         active = run.task is not None and not run.task.status.ended

@@ -1,14 +1,15 @@
 """The rules of an experiment's run, one by one."""
 
 import pytest
-
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineUnavailable
 from tandem.domain.experiment_run import AuditKind, ExperimentRun, NextStep, NotThisRunsOwner, Outcome, StepResult
 from tandem.domain.identity import Owner
+from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineStatus
 from tandem.domain.messages import Channel, EventName
 from tandem.domain.task import TaskStatus
+
 from tests.factories.experiments import (
     NOON,
     engine_run,
@@ -338,3 +339,62 @@ def test_a_step_tells_moments_in_the_form_that_step_functions_reads() -> None:
     assert document["next"] == "CONTINUE"
     assert document["windowDueAt"] == "2026-01-02T12:00:11.000Z"
     assert document["startAt"] == "2026-01-02T12:00:00.000Z"
+
+
+def test_a_start_that_was_turned_away_after_the_experiment_ended_ends_the_task() -> None:
+    begun = run()
+    begun.try_start(NOON)
+    begun.attempt_start(NOON)
+    begun.finish(Outcome.SUCCEEDED, None, seconds_after_noon(1))
+    assert status(begun) is TaskStatus.PENDING
+    begun.withdraw_start(seconds_after_noon(2))
+    assert status(begun) is TaskStatus.STOPPED
+    assert begun.settled
+
+
+def test_a_start_that_was_turned_away_confirms_a_stop_that_waited_for_it() -> None:
+    begun = run()
+    begun.try_start(NOON)
+    begun.attempt_start(NOON)
+    begun.request_stop(StopReason.USER, "by alice", seconds_after_noon(1))
+    begun.withdraw_start(seconds_after_noon(2))
+    assert status(begun) is TaskStatus.STOPPED
+    assert not begun.stop_pending
+
+
+def test_a_start_that_was_turned_away_may_be_tried_again_while_the_load_is_wanted() -> None:
+    begun = run()
+    begun.try_start(NOON)
+    begun.attempt_start(NOON)
+    begun.withdraw_start(seconds_after_noon(2))
+    assert status(begun) is TaskStatus.PENDING
+    assert begun.next_step() is NextStep.CONTINUE
+    assert not begun.may_be_on_engine
+
+
+def test_a_lost_workflow_far_before_the_window_leaves_the_window_to_a_later_sweep() -> None:
+    proven = proven_run(fault_at=seconds_after_noon(300))
+    proven.lose_workflow("the workflow is gone", seconds_after_noon(5))
+    assert status(proven) is TaskStatus.FAILED
+    assert events(proven, EventName.FAULT_WINDOW_OPEN) == []
+    assert not proven.settled
+    proven.lose_workflow("the workflow is gone", seconds_after_noon(270))
+    assert [window["loadProven"] for window in events(proven, EventName.FAULT_WINDOW_OPEN)] == [False]
+
+
+def test_an_unanswered_start_is_absent_only_when_a_whole_list_does_not_show_it_in_time() -> None:
+    limits = Limits(start_settles=120, grace=120)
+    begun = run(traffic_duration_sec=60)
+    assert begun.surely_absent(NOON, limits, all_listed=False)
+    begun.attempt_start(NOON)
+    assert not begun.surely_absent(seconds_after_noon(119), limits, all_listed=True)
+    assert begun.surely_absent(seconds_after_noon(120), limits, all_listed=True)
+    assert not begun.surely_absent(seconds_after_noon(299), limits, all_listed=False)
+    assert begun.surely_absent(seconds_after_noon(300), limits, all_listed=False)
+
+
+def test_a_path_too_long_for_its_column_is_left_out() -> None:
+    begun = run()
+    begun.accept_load(engine_run(result_path="r" * 513, log_path="l" * 512), 120, NOON)
+    assert begun.started_task.result_path is None
+    assert begun.started_task.log_path == "l" * 512
