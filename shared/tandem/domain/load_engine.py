@@ -123,7 +123,7 @@ class EngineEvent:
 
 @dataclass(frozen=True, slots=True)
 class EngineResults:
-    """Where the engine keeps what a run left. Paths are relative to its root; URLs are as told."""
+    """Where the engine keeps what a run left. Paths are relative to its root; URLs are whole."""
 
     execution_id: str
     status: EngineStatus

@@ -279,6 +279,11 @@ class _Judgement:
         if expression is not None and value.known and text.removeprefix("-").isdecimal() and len(text) < 20:
             return int(text)
         shown = f"{expression[:200]!r}" if expression else "not given"
+        if self.properties is None and not limited:
+            # At the upload nothing is amiss: the shape of the load comes with the definition and its strategy.
+            message = f"What {what} will be ({shown}) is known once a definition uses the plan."
+            self._add(FindingCode.UNRESOLVED, Severity.OK, group.element, message)
+            return None
         message = f"What {what} will be ({shown}) is not known before the run."
         self._add(FindingCode.UNRESOLVED, self._when_forbidden(limited), group.element, message)
         return None

@@ -221,7 +221,7 @@ def faults_of(error: ValidationError, model: type[Document]) -> list[FieldFault]
 def _sentence(kind: str, message: str) -> str:
     if kind == "missing":
         return "is required"
-    if kind == "string_too_short":
+    if kind in {"string_too_short", "too_short"}:
         return "must not be empty"
     return re.sub(
         r"^(Value error, |Input should be (a |an )?(?=valid)|Input should |String should |\w+ should )", _lead, message

@@ -220,3 +220,9 @@ def test_findings_of_a_kind_are_counted_when_there_are_very_many() -> None:
     report = report_on("plain.jmx", replacing=("        <HTTPSamplerProxy", scripts + "<HTTPSamplerProxy"))
     assert len(report.findings) == MAX_FINDINGS_OF_A_CODE + 1
     assert report.findings[-1].message == "50 more findings of this kind."
+
+
+def test_a_load_whose_shape_comes_with_the_definition_is_fine_at_the_upload() -> None:
+    report = judge(read_plan([(PLANS.parents[2] / "examples/checkout.jmx").read_bytes()]), PreflightPolicy())
+    assert report.status is Severity.OK
+    assert {finding.code for finding in report.findings} == {FindingCode.UNRESOLVED}

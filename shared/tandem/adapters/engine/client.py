@@ -134,7 +134,7 @@ class HttpLoadEngine:
         answer = self._transport.read(f"/api/loadtest/results/{_segment(execution_id)}", doing)
         if says_unknown(answer):
             return None
-        return read(ResultsWire, data_of(answer, doing), doing).to_results()
+        return read(ResultsWire, data_of(answer, doing), doing).to_results(self._settings.base_url)
 
     @contextmanager
     def open_result_file(self, result_path: str) -> Iterator[Iterator[bytes]]:

@@ -104,16 +104,23 @@ class ResultsWire(_Wire):
     resultUrl: OptionalText = None  # noqa: N815
     reportUrl: OptionalText = None  # noqa: N815
 
-    def to_results(self) -> EngineResults:
+    def to_results(self, base_url: str) -> EngineResults:
+        """``base_url``: engines may tell their URLs relative to themselves; ours are whole."""
         return EngineResults(
             execution_id=self.executionId,
             status=status_of(self.status or ""),
             result_path=self.resultPath,
             report_path=self.reportPath,
             log_path=self.logPath,
-            result_url=self.resultUrl,
-            report_url=self.reportUrl,
+            result_url=_whole_url(base_url, self.resultUrl),
+            report_url=_whole_url(base_url, self.reportUrl),
         )
+
+
+def _whole_url(base_url: str, told: str | None) -> str | None:
+    if told is None or told.startswith(("http://", "https://")):
+        return told
+    return f"{base_url.rstrip('/')}/{told.lstrip('/')}"
 
 
 class UploadWire(_Wire):
