@@ -1,0 +1,41 @@
+"""The databases on which the system is simulated."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from tandem.adapters.database.connections import Connections, open_engine
+
+from tests.reliability.ports import CommitFaults
+from tests.reliability.system import System
+
+NewSystem = Callable[[int], System]
+
+
+@contextmanager
+def _systems(url: str, *, over_http: bool = False) -> Iterator[NewSystem]:
+    engine = open_engine(Connections(url))
+    faults = CommitFaults(engine)
+    yield lambda seed: System(seed, engine, faults, over_http=over_http)
+    engine.dispose()
+
+
+@pytest.fixture
+def new_system(sqlite_url: str) -> Iterator[NewSystem]:
+    """Makes systems on one SQLite file, one after another, each from a seed."""
+    with _systems(sqlite_url) as made:
+        yield made
+
+
+@pytest.fixture
+def new_system_on_mariadb(mariadb_url: str) -> Iterator[NewSystem]:
+    """The same on MariaDB."""
+    with _systems(mariadb_url) as made:
+        yield made
+
+
+@pytest.fixture
+def new_system_over_http(sqlite_url: str) -> Iterator[NewSystem]:
+    """The same with an engine that is asked over real HTTP."""
+    with _systems(sqlite_url, over_http=True) as made:
+        yield made

@@ -1,0 +1,279 @@
+"""The system with one safety taken out at a time: the property test must notice each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+from greenlet import getcurrent
+from sqlalchemy import bindparam, delete, literal, update
+from tandem.adapters.database import runs as sql_runs
+from tandem.adapters.database import tables
+from tandem.adapters.database.audit import SqlAudit
+from tandem.adapters.database.leases import SqlLeases
+from tandem.adapters.database.outbox import SqlOutbox
+from tandem.domain import engine_state
+from tandem.domain.errors import EngineAnswerLost, EngineUnavailable
+from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+from tandem.domain.load_engine import EngineRun, EngineStatus
+from tandem.domain.messages import Channel, Message
+from tandem.domain.ports import StoredMessage, UnitOfWork
+from tandem.domain.task import TaskStatus
+from tandem.services import start_load, stop_load, sync_tasks
+from tandem.services.change_run import ChangeRun
+from tandem.services.create_task import CreateTask
+from tandem.services.start_load import StartLoadOfTask
+from tandem.services.stop_load import StopLoadOfRun
+from tandem.services.sync_tasks import SweepFacts, SyncTasks
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def without_compare_and_set(patch: pytest.MonkeyPatch) -> None:
+    """A run is read in one transaction and written in another, whatever became of it meanwhile."""
+
+    def change(self: ChangeRun, experiment_task_id: str, change: Callable[[ExperimentRun], None]) -> ExperimentRun:
+        run = self.read(experiment_task_id)
+        change(run)
+        self._database.write(lambda uow: uow.runs.save([run]))
+        self._deliver()
+        return run
+
+    patch.setattr(ChangeRun, "__call__", change)
+    task = tables.task
+    unguarded = update(task).where(task.c.task_id == bindparam("b_key"), literal(1) == literal(1))
+    patch.setattr(sql_runs, "_SAVE_TASK", unguarded)
+
+
+@dataclass(slots=True)
+class _Memory:
+    messages: list[StoredMessage] = field(default_factory=list)
+
+
+def without_outbox(patch: pytest.MonkeyPatch) -> None:
+    """Messages wait in the memory of the process that made them, and are sent after its commit."""
+    memory: dict[int, _Memory] = {}
+
+    def append(self: SqlOutbox, messages: Sequence[Message], now: datetime) -> None:
+        kept = memory.setdefault(id(getcurrent()), _Memory())
+        kept.messages += [StoredMessage(str(index), message, 1) for index, message in enumerate(messages)]
+
+    def claim(self: SqlOutbox, limit: int, now: datetime, until: datetime) -> list[StoredMessage]:
+        return memory.pop(id(getcurrent()), _Memory()).messages
+
+    patch.setattr(SqlOutbox, "append", append)
+    patch.setattr(SqlOutbox, "claim", claim)
+
+
+def messages_removed_before_they_are_sent(patch: pytest.MonkeyPatch) -> None:
+    claim = SqlOutbox.claim
+
+    def claim_and_remove(self: SqlOutbox, limit: int, now: datetime, until: datetime) -> list[StoredMessage]:
+        claimed = claim(self, limit, now, until)
+        self.remove([each.message_id for each in claimed])
+        return claimed
+
+    patch.setattr(SqlOutbox, "claim", claim_and_remove)
+
+
+def messages_sent_once_and_never_again(patch: pytest.MonkeyPatch) -> None:
+    """What was claimed by a sender that died is nobody's."""
+
+    def claim(self: SqlOutbox, limit: int, now: datetime, until: datetime) -> list[StoredMessage]:
+        return original(self, limit, now, datetime.max.replace(tzinfo=until.tzinfo))
+
+    original = SqlOutbox.claim
+    patch.setattr(SqlOutbox, "claim", claim)
+
+
+def attempt_not_written_before_the_start(patch: pytest.MonkeyPatch) -> None:
+    def mark(self: StartLoadOfTask, run: ExperimentRun) -> None:
+        run.start_attempted_at = self._clock.now()
+
+    original = sql_runs._memory
+
+    def memory(run: ExperimentRun) -> dict[str, Any]:
+        values = original(run)
+        if run.task is not None and run.task.execution_id is None:
+            values["start_attempted_at"] = None
+        return values
+
+    patch.setattr(StartLoadOfTask, "_mark_attempt", mark)
+    patch.setattr(sql_runs, "_memory", memory)
+
+
+def a_lost_answer_taken_for_no_start(patch: pytest.MonkeyPatch) -> None:
+    """As if a start could be sent again whenever it was not answered."""
+    patch.setattr(start_load, "EngineUnavailable", (EngineUnavailable, EngineAnswerLost))
+
+
+def load_not_looked_for_by_name(patch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> None:
+        return None
+
+    patch.setattr(start_load, "find_run", nothing)
+    patch.setattr(stop_load, "find_run", nothing)
+    patch.setattr(SweepFacts, "_listed_for", nothing)
+    patch.setattr(SyncTasks, "_stop_orphans", nothing)
+
+
+def stopped_at_the_request(patch: pytest.MonkeyPatch) -> None:
+    request = ExperimentRun.request_stop
+
+    def request_and_end(self: ExperimentRun, cause: Any, reason: str, now: datetime) -> None:
+        request(self, cause, reason, now)
+        self.end_task(TaskStatus.STOPPED, reason, now)
+
+    patch.setattr(ExperimentRun, "request_stop", request_and_end)
+
+
+def one_404_believed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(engine_state, "SWEEPS_UNTIL_FORGOTTEN", 1)
+
+
+def old_404s_added_up(patch: pytest.MonkeyPatch) -> None:
+    """A good answer between two 404s does not begin the count anew."""
+    learn = ExperimentRun.learn
+
+    def stubborn(self: ExperimentRun, answer: Any, now: datetime, *, is_sweep: bool) -> None:
+        before = self.missing_sweeps
+        learn(self, answer, now, is_sweep=is_sweep)
+        self.missing_sweeps = max(before, self.missing_sweeps)
+
+    patch.setattr(ExperimentRun, "learn", stubborn)
+
+
+def a_full_list_believed(patch: pytest.MonkeyPatch) -> None:
+    """What a list of 500 does not show is taken for absent."""
+    patch.setattr(stop_load, "lists_everything", lambda listed: True)
+    patch.setattr(sync_tasks, "lists_everything", lambda listed: True)
+
+
+def no_lease(patch: pytest.MonkeyPatch) -> None:
+    def acquire(self: SqlLeases, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        return True
+
+    patch.setattr(SqlLeases, "acquire", acquire)
+
+
+def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A sweep that died keeps all others out."""
+    acquire = SqlLeases.acquire
+
+    def forever(self: SqlLeases, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        return acquire(self, name, holder, now, datetime.max.replace(tzinfo=until.tzinfo))
+
+    patch.setattr(SqlLeases, "acquire", forever)
+
+
+def the_engines_yes_to_a_stop_believed(patch: pytest.MonkeyPatch) -> None:
+    def stop(self: StopLoadOfRun, run: ExperimentRun) -> ExperimentRun:
+        self._engine.stop(run.started_task.execution_id or "")
+        return self._learn(run, _ended(run, EngineStatus.STOPPED))
+
+    patch.setattr(StopLoadOfRun, "_stop", stop)
+
+
+def _ended(run: ExperimentRun, status: EngineStatus) -> EngineRun:
+    return EngineRun(run.started_task.execution_id or "", status, status, test_name=None)
+
+
+def deadline_not_kept(patch: pytest.MonkeyPatch) -> None:
+    def nothing(self: ExperimentRun, now: datetime) -> None:
+        return
+
+    patch.setattr(ExperimentRun, "pass_deadline", nothing)
+
+
+def an_early_end_not_remembered(patch: pytest.MonkeyPatch) -> None:
+    """A run that ended before it was seen to start is forgotten."""
+    create = CreateTask._create
+
+    def forgetful(self: CreateTask, uow: UnitOfWork, experiment: Any, workflow_arn: str | None) -> ExperimentRun | None:
+        run = tables.run
+        uow.runs._connection.execute(  # type: ignore[attr-defined]
+            delete(run).where(run.c.experiment_task_id == experiment.experiment_task_id, run.c.task_id.is_(None))
+        )
+        return create(self, uow, experiment, workflow_arn)
+
+    patch.setattr(CreateTask, "_create", forgetful)
+
+
+def a_window_for_whoever_asks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ExperimentRun, "window_undecided", property(lambda self: self.task is not None))
+
+
+def an_abort_for_whoever_asks(patch: pytest.MonkeyPatch) -> None:
+    request = ExperimentRun.request_abort
+
+    def again(self: ExperimentRun, reason: str, now: datetime) -> None:
+        self.abort_requested_at = None
+        request(self, reason, now)
+
+    patch.setattr(ExperimentRun, "request_abort", again)
+
+
+def a_transition_without_its_event(patch: pytest.MonkeyPatch) -> None:
+    record = ExperimentRun._record_transition
+
+    def silent(self: ExperimentRun, before: Any, after: Any, reason: str, now: datetime) -> None:
+        record(self, before, after, reason, now)
+        if after is TaskStatus.STOPPED:
+            self.messages.pop()
+
+    patch.setattr(ExperimentRun, "_record_transition", silent)
+
+
+def a_transition_without_its_audit(patch: pytest.MonkeyPatch) -> None:
+    append = SqlAudit.append
+
+    def forgetful(self: Any, entries: Sequence[AuditEntry]) -> None:
+        append(self, [entry for entry in entries if entry.to_status is not TaskStatus.FAILED])
+
+    patch.setattr(SqlAudit, "append", forgetful)
+
+
+def lost_workflows_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SweepFacts, "_leaderless", lambda self, run: False)
+
+
+def stops_not_repeated(patch: pytest.MonkeyPatch) -> None:
+    """The queue's worker and the workflow have to do, for the sweep asks no second time."""
+
+    def apply(self: SweepFacts, run: ExperimentRun) -> bool:
+        changed = original(self, run)
+        run.messages[:] = [message for message in run.messages if message.channel is not Channel.STOP_QUEUE]
+        return changed
+
+    original = SweepFacts.apply
+    patch.setattr(SweepFacts, "apply", apply)
+
+
+MUTANTS: Mapping[str, Patch] = {
+    patch.__name__: patch
+    for patch in (
+        without_compare_and_set,
+        without_outbox,
+        messages_removed_before_they_are_sent,
+        messages_sent_once_and_never_again,
+        attempt_not_written_before_the_start,
+        a_lost_answer_taken_for_no_start,
+        load_not_looked_for_by_name,
+        stopped_at_the_request,
+        one_404_believed,
+        old_404s_added_up,
+        a_full_list_believed,
+        no_lease,
+        a_lease_for_ever,
+        the_engines_yes_to_a_stop_believed,
+        deadline_not_kept,
+        an_early_end_not_remembered,
+        a_window_for_whoever_asks,
+        an_abort_for_whoever_asks,
+        a_transition_without_its_event,
+        a_transition_without_its_audit,
+        lost_workflows_not_noticed,
+        stops_not_repeated,
+    )
+}

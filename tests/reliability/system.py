@@ -1,0 +1,467 @@
+"""The whole system under simulation: the real functions of template.yaml, the real state machine, a real database."""
+
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, delete, select
+from tandem import bootstrap
+from tandem.adapters.database import tables
+from tandem.adapters.database.transactions import SqlUnitOfWork
+from tandem.bootstrap import Application
+from tandem.domain import load_engine
+from tandem.domain.definition import Entry
+from tandem.domain.limits import Limits
+from tandem.domain.messages import Channel, Message
+from tandem.domain.timestamps import iso_utc
+from tandem.services.start_load import NAME_PREFIX
+from tandem.settings import Settings
+from tandem.telemetry import logger
+
+from local.template import Template, load_template
+from tests.factories.experiments import OWNER, definition, strategy
+from tests.fakes import trap_engine
+from tests.fakes.engine_traps import DEPLOYED, Call
+from tests.fakes.trap_engine import TrapEngine
+from tests.reliability.interpreter import Execution, ExecutionFailed, Json, TaskError
+from tests.reliability.ports import (
+    CommitFaults,
+    HttpSimulatedEngine,
+    SimulatedDatabase,
+    SimulatedEngine,
+    SimulatedSender,
+    SimulatedTransport,
+    SimulatedWorkflows,
+)
+from tests.reliability.simulation import EPOCH, CountedIds, Process, SimulatedClock, Simulation
+
+PROJECT = Path(__file__).resolve().parents[2]
+LIMITS = Limits(gate_poll=1.0)
+LIST_LIMIT = 4
+SWEEP_EVERY_SECONDS = 30.0
+REDELIVERY_SECONDS = 60.0
+"""When an event whose function failed comes again; the bus of this model never gives up."""
+
+
+@cache
+def the_template() -> Template:
+    return load_template(PROJECT / "template.yaml")
+
+
+@cache
+def the_definition() -> dict[str, Json]:
+    [machine] = the_template().state_machines.values()
+    parsed: dict[str, Json] = json.loads(machine.definition)
+    return parsed
+
+
+@cache
+def handler_of(logical_id: str) -> tuple[Callable[[Any, object], Any], float]:
+    """A function's handler and its timeout in seconds, as the template has them."""
+    function = the_template().functions[logical_id]
+    handler: Callable[[Any, object], Any] = getattr(importlib.import_module(function.module), function.attribute)
+    return handler, float(function.timeout)
+
+
+@dataclass(slots=True)
+class Heard:
+    """One event as the platform got it; ``at`` in simulated seconds."""
+
+    name: str
+    body: Mapping[str, Any]
+    at: float
+
+
+@dataclass(slots=True)
+class StepFunctionsExecution:
+    """An execution as Step Functions knows it."""
+
+    arn: str
+    given: Json
+    status: str = "RUNNING"
+    state: str = ""
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Answers to task tokens, and who waits for which."""
+
+    answers: dict[str, Json] = field(default_factory=dict)
+    waiting: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+
+class System:
+    """One run of the system, from an empty database on. ``http_engine`` is asked over real HTTP when it is given."""
+
+    def __init__(self, seed: int, database: Engine, commit_faults: CommitFaults, over_http: bool = False) -> None:
+        self.simulation = Simulation(seed)
+        self.clock = SimulatedClock(self.simulation)
+        # Short enough for a few loads of others to fill it; the client's limit is made the same.
+        self._before = (
+            trap_engine._LIST_LIMIT,
+            load_engine.LIST_LIMIT,
+            bootstrap._holder.application,
+            logger.log_level,
+        )
+        trap_engine._LIST_LIMIT = load_engine.LIST_LIMIT = LIST_LIMIT
+        self.trap_engine = TrapEngine(DEPLOYED, now=lambda: EPOCH.timestamp() + self.simulation.now)
+        self.transport = SimulatedTransport(self.simulation, self.trap_engine)
+        self.over_http = over_http
+        self.commit_faults = commit_faults
+        self.commit_faults.planned.clear()
+        self.commit_faults.met = 0
+        self.commit_faults.skip = 0
+        self.database = database
+        self.heard: list[Heard] = []
+        self.executions: dict[str, StepFunctionsExecution] = {}
+        self.dead_letters: list[Message] = []
+        self.delays: list[float] = []
+        self.duplicate_stops = 0
+        self.calm = True
+        self.finishes_taken: set[str] = set()
+        self.stops_taken: dict[str, datetime] = {}
+        self._expected_until = 0.0
+        self.check_commit: Callable[[], None] = lambda: None
+        self._tokens = Tokens()
+        self._tokens_made = 0
+        self._http_engine: HttpSimulatedEngine | None = None
+        self._empty_database()
+        self.application = self._application()
+        bootstrap._holder.application = self.application
+        logger.setLevel("CRITICAL")
+
+    def _application(self) -> Application:
+        application = Application(Settings(limits=LIMITS))
+        ports = vars(application)
+        ports["clock"] = self.clock
+        ports["ids"] = CountedIds()
+        ports["database"] = SimulatedDatabase(self.simulation, self.database, lambda: self.check_commit())
+        if self.over_http:
+            self.trap_engine.come_up()
+            self._http_engine = HttpSimulatedEngine(self.simulation, self.trap_engine.url)
+            ports["engine"] = self._http_engine
+        else:
+            ports["engine"] = SimulatedEngine(self.transport)
+        self.sender = SimulatedSender(self.simulation, self._deliver)
+        self.workflows = SimulatedWorkflows(self.simulation, self._begin_execution, self._running)
+        ports["workflows"] = self.workflows
+        ports["objects"] = None
+        from tandem.services.deliver_messages import DeliverMessages
+
+        ports["deliver"] = DeliverMessages(ports["database"], self.sender, self.clock, LIMITS)
+        return application
+
+    def _empty_database(self) -> None:
+        with self.database.begin() as connection:
+            for table in tables.metadata.sorted_tables:
+                connection.execute(delete(table))
+
+    def close(self) -> None:
+        """End what still runs, so that nothing of this run reaches the next one."""
+        self.simulation.kill_everything("the run is over")
+        self.simulation.forget_everything_due()
+        if self._http_engine is not None:
+            self._http_engine.close()
+            self.trap_engine.__exit__(None, None, None)
+        trap_engine._LIST_LIMIT, load_engine.LIST_LIMIT, bootstrap._holder.application, level = self._before
+        logger.setLevel(level)
+
+    # --- what the outside does --------------------------------------------------------------------------------------
+
+    def plan(self, number: int, **changes: Any) -> None:
+        """An experiment with a strategy of its own."""
+        planned = definition(
+            definition_id=f"ldef_{number}",
+            name=f"plan {number}",
+            entry=Entry.JMX,
+            url_case=None,
+            content_ref="uploads/testplans/x.jmx",
+        )
+        kept = strategy(
+            strategy_id=f"lstrategy_{number}",
+            definition_id=planned.definition_id,
+            experiment_id=f"exp-{number}",
+            **changes,
+        )
+
+        def add(uow: SqlUnitOfWork) -> None:
+            uow.definitions.add(planned)
+            uow.strategies.add(kept)
+
+        self._at_once(add)
+
+    def start_experiment(
+        self, number: int, *, copies: Sequence[float] = (0.0,), fault_in: float | None = None, **changes: Any
+    ) -> None:
+        """The platform starts an experiment; its event comes after each of these delays."""
+        self.plan(number, **changes)
+        fault_at = None if fault_in is None else iso_utc(self.clock.now() + timedelta(seconds=fault_in))
+        for delay in copies:
+            self.event_after(
+                delay,
+                "ExperimentStarting",
+                experimentId=f"exp-{number}",
+                experimentTaskId=f"et-{number}",
+                userId="alice",
+                faultAt=fault_at,
+            )
+
+    def event_after(self, seconds: float, detail_type: str, **detail: Any) -> None:
+        """The platform puts an event; it reaches its function after so long, and again until it was taken."""
+        logical_id = {
+            "ExperimentStarting": "OnExperimentStartingFunction",
+            "ExperimentFinished": "OnExperimentFinishedFunction",
+        }[detail_type]
+        self.expect_until(seconds)
+        event = {"id": "e", "detail-type": detail_type, "detail": {k: v for k, v in detail.items() if v is not None}}
+        self.simulation.after(seconds, lambda: self._deliver_event(logical_id, event))
+
+    def _deliver_event(self, logical_id: str, event: Json) -> None:
+        def ended(process: Process) -> None:
+            if process.killed or process.error is not None:
+                self.simulation.after(REDELIVERY_SECONDS, lambda: self._deliver_event(logical_id, event))
+            elif logical_id == "OnExperimentFinishedFunction":
+                self.finishes_taken.add(event["detail"]["experimentTaskId"])
+
+        self.call(logical_id, event, ended)
+
+    def sweep(self) -> None:
+        """One tick of the sync."""
+        self.call("SyncTasksFunction", {}, lambda process: None)
+
+    def stop_by_user(self, number: int) -> None:
+        """StopLoadTestTask; a user whose request fails asks again."""
+        from tandem.domain.ports import TaskKey
+        from tandem.domain.task import TaskNotFound
+
+        def work() -> None:
+            try:
+                self.application.request_stop(OWNER, TaskKey(experiment_task_id=f"et-{number}"))
+                self.stops_taken.setdefault(f"et-{number}", self.clock.now())
+            except TaskNotFound:
+                self.simulation.say("no such task")
+
+        self.simulation.begin("api stop", work, lambda process: None, 29)
+
+    def look_by_user(self, number: int) -> None:
+        """SyncLoadTestTaskStatus; whatever it answers."""
+        from tandem.domain.errors import AppError
+        from tandem.domain.ports import TaskKey
+
+        def work() -> None:
+            try:
+                self.application.sync_one_task(OWNER, TaskKey(experiment_task_id=f"et-{number}"))
+            except AppError as error:
+                self.simulation.say(f"answered {error.code}")
+
+        self.simulation.begin("api sync", work, lambda process: None, 29)
+
+    def call(self, logical_id: str, payload: Json, ended: Callable[[Process], None]) -> Process:
+        """Invoke a function of the template in a process of its own."""
+        handler, limit = handler_of(logical_id)
+        name = logical_id.removesuffix("Function")
+        return self.simulation.begin(name, lambda: handler(payload, None), ended, limit)
+
+    def others_start_loads(self, count: int, seconds: int = 60) -> None:
+        """Somebody else uses the engine too."""
+        for _ in range(count):
+            body = json.dumps({"testPlanPath": "p.jmx", "testName": "somebody else's", "duration": seconds}).encode()
+            self.trap_engine.handle(Call.START, {}, {}, body, "")
+
+    def kill_the_machine(self) -> None:
+        """Everything in memory is gone: processes, executions, and what was on its way. The database stays."""
+        self.simulation.trace.append(f"{self.simulation.now:9.3f} -: the machine is killed")
+        self.simulation.kill_everything("the machine died")
+        self.simulation.forget_everything_due()
+        for execution in self.executions.values():
+            if execution.status == "RUNNING":
+                execution.status = "LOST"
+
+    # --- messages out -----------------------------------------------------------------------------------------------
+
+    def _deliver(self, message: Message) -> None:
+        match message.channel:
+            case Channel.EVENT_BUS:
+                self.heard.append(Heard(message.topic, dict(message.body), self.simulation.now))
+            case Channel.WORKFLOW:
+                self._answer(message.topic, dict(message.body))
+            case Channel.STOP_QUEUE:
+                copies = 1
+                if self.duplicate_stops:
+                    self.duplicate_stops -= 1
+                    copies = 2
+                for _ in range(copies):
+                    delay = self.delays.pop(0) if self.delays else 0.0
+                    self.simulation.after(delay, lambda: self._work_off(message, 1))
+
+    def _work_off(self, message: Message, received: int) -> None:
+        queue = the_template().queues["StopQueue"]
+
+        def ended(process: Process) -> None:
+            if not process.killed and process.error is None and not process.result["batchItemFailures"]:
+                return
+            if received >= (queue.max_receive_count or 1):
+                self.dead_letters.append(message)
+                return
+            self.simulation.after(queue.visibility_timeout, lambda: self._work_off(message, received + 1))
+
+        record = {"messageId": "m", "body": json.dumps(dict(message.body))}
+        self.call("OnStopRequestedFunction", {"Records": [record]}, ended)
+
+    # --- Step Functions ---------------------------------------------------------------------------------------------
+
+    def _running(self) -> set[str]:
+        return {execution.arn for execution in self.executions.values() if execution.status == "RUNNING"}
+
+    def _begin_execution(self, name: str, payload: Mapping[str, object]) -> None:
+        if name in self.executions:
+            return
+        execution = StepFunctionsExecution(f"arn:execution:{name}", json.loads(json.dumps(payload)))
+        self.executions[name] = execution
+
+        def enter(state: str) -> None:
+            execution.state = state
+            self.simulation.say(f"enters {state}")
+
+        def ended(process: Process) -> None:
+            if process.killed:
+                execution.status = "LOST"
+                return
+            if process.error is not None and not isinstance(process.error, ExecutionFailed):
+                raise process.error
+            execution.status = "SUCCEEDED" if process.error is None else "FAILED"
+            if isinstance(process.error, ExecutionFailed):
+                detail = {
+                    "status": "FAILED",
+                    "input": json.dumps(execution.given),
+                    "error": process.error.error,
+                    "cause": process.error.cause,
+                }
+                self._deliver_event("OnWorkflowFailedFunction", {"detail": detail})
+
+        running = Execution(the_definition(), execution.arn, _Surroundings(self), enter)
+        self.simulation.begin(f"workflow {name[:5]}", lambda: running.run(execution.given), ended)
+
+    def _answer(self, token: str, output: Json) -> None:
+        self._tokens.answers.setdefault(token, json.loads(json.dumps(output)))
+        wake = self._tokens.waiting.pop(token, None)
+        if wake is not None:
+            self.simulation.after(0, wake)
+
+    # --- the end of the faults --------------------------------------------------------------------------------------
+
+    def expect_until(self, seconds: float) -> None:
+        """Something that was set going will still happen so much later."""
+        self._expected_until = max(self._expected_until, self.simulation.now + seconds)
+
+    def end_of_faults(self) -> None:
+        """From now on nothing goes wrong, and the engine does what it is told."""
+        self.simulation.kill_after.clear()
+        self.simulation.trace.append(f"{self.simulation.now:9.3f} -: the faults are over")
+        self.commit_faults.planned.clear()
+        self.sender.faults.clear()
+        self.workflows.faults.clear()
+        self.transport.late_starts.clear()
+        self.transport.down_until = 0.0
+        engine = self.trap_engine
+        engine.clear_faults()
+        engine.set_traps(replace(engine.traps, stop_is_ignored=False))
+        for execution_id, run in [*engine._runs.items(), *engine._forgotten.items()]:
+            engine.set_traps_for(execution_id, replace(run.traps, stop_is_ignored=False))
+
+    def quiet(self) -> bool:
+        """Whether nothing is left to do and nothing is under way."""
+        return (
+            not self.simulation.processes
+            and self.simulation.now > self._expected_until
+            and not self._running()
+            and not self.our_loads()
+            and not self.rows(tables.outbox)
+            and all(row.settled for row in self.rows(tables.run))
+        )
+
+    def our_loads(self) -> set[str]:
+        """The ids of the loads of ours that send requests now, whatever the engine tells."""
+        engine = self.trap_engine
+        return {each for each, name in engine._begun if name.startswith(NAME_PREFIX)} & engine.running()
+
+    # --- looking without taking part --------------------------------------------------------------------------------
+
+    def _at_once(self, work: Callable[[SqlUnitOfWork], Any]) -> Any:
+        planned, self.commit_faults.planned[:] = list(self.commit_faults.planned), []
+        with self.database.begin() as connection:
+            result = work(SqlUnitOfWork(connection))
+        self.commit_faults.planned[:] = planned
+        return result
+
+    def audit_after(self, last: int) -> list[Any]:
+        """The lines of the audit that came after one."""
+        query = select(tables.audit).where(tables.audit.c.id > last).order_by(tables.audit.c.id)
+        return list(self._at_once(lambda uow: uow.runs._connection.execute(query).all()))
+
+    def rows(self, table: Any) -> list[Any]:
+        """All rows of a table, oldest first."""
+        key = table.c.id if "id" in table.c else table.c.name
+        return list(self._at_once(lambda uow: uow.runs._connection.execute(select(table).order_by(key)).all()))
+
+
+class _Surroundings:
+    """What the interpreter needs, over the simulation."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._simulation = system.simulation
+
+    def moment(self) -> float:
+        return self._simulation.now
+
+    def moment_of(self, timestamp: datetime) -> float:
+        return (timestamp - EPOCH).total_seconds()
+
+    def wait_until(self, moment: float) -> None:
+        if moment > self._simulation.now:
+            self._simulation.pause(moment - self._simulation.now)
+
+    def jitter(self) -> float:
+        return self._simulation.random.random()
+
+    def new_token(self) -> str:
+        self._system._tokens_made += 1
+        return f"token-{self._system._tokens_made}"
+
+    def invoke(self, function: str, payload: Json, until: float) -> Json:
+        found = the_template().function_by_arn(function)
+        assert found is not None, function
+        me = self._simulation.current
+        assert me is not None
+        wake = me.waker()
+        process = self._system.call(found.logical_id, payload, lambda process: wake())
+        self._simulation.after(max(0.0, until - self._simulation.now), wake)
+        self._simulation.park()
+        if not process.ended:
+            raise TaskError("States.Timeout")
+        if process.killed:
+            raise TaskError("Lambda.Unknown", "the function's process ended")
+        if process.error is not None:
+            raise TaskError(type(process.error).__name__, str(process.error))
+        return process.result
+
+    def wait_for_token(self, token: str, until: float) -> Json:
+        tokens = self._system._tokens
+        if token not in tokens.answers:
+            me = self._simulation.current
+            assert me is not None
+            wake = me.waker()
+            tokens.waiting[token] = wake
+            self._simulation.after(max(0.0, until - self._simulation.now), wake)
+            self._simulation.park()
+            tokens.waiting.pop(token, None)
+        if token not in tokens.answers:
+            tokens.answers[token] = None  # too late from now on: TaskTimedOut
+            raise TaskError("States.Timeout")
+        return tokens.answers[token]

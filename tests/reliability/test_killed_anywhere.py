@@ -1,0 +1,95 @@
+"""One experiment, killed after each of its effects in turn, and each of its commits failing in turn."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.reliability.machine import HABITS, settle
+from tests.reliability.ports import CommitFault
+from tests.reliability.promises import Promises
+from tests.reliability.system import System
+
+NewSystem = Callable[[int], System]
+MOST_EFFECTS = 120
+
+LIVES: dict[str, dict[str, Any]] = {
+    "runs its full duration": {},
+    "finishes well and runs on": {"finish": (20.0, "SUCCEEDED")},
+    "finishes badly": {"finish": (20.0, "FAILED")},
+    "stops on completion": {"finish": (20.0, "SUCCEEDED"), "stop_on_completion": True, "habit": "slow stop"},
+    "finishes while it starts": {"finish": (0.3, "STOPPED")},
+    "is stopped by its user": {"user_stop": 12.0},
+    "has no traffic and aborts": {"habit": "no traffic", "abort_on_load_failure": True},
+    "has no traffic and does not abort": {"habit": "no traffic"},
+    "dies in the fault and aborts": {"habit": "dies later", "abort_on_load_failure": True},
+    "never ends": {"habit": "never ends"},
+    "has a fixed fault": {"fault_in": 30.0},
+}
+
+
+def live(system: System, shape: dict[str, Any]) -> Promises:
+    """One experiment with a sweep every 30 s, until everything is settled."""
+    promises = Promises(system)
+    shape = {"habit": "deployed", "finish": None, "user_stop": None, "fault_in": None} | shape
+    habit, finish, user_stop = shape.pop("habit"), shape.pop("finish"), shape.pop("user_stop")
+    system.trap_engine.set_traps(HABITS[habit])
+    system.start_experiment(1, fault_in=shape.pop("fault_in"), **shape)
+    if finish is not None:
+        at, outcome = finish
+        system.event_after(at, "ExperimentFinished", experimentTaskId="et-1", outcome=outcome)
+    if user_stop is not None:
+        system.simulation.after(user_stop, lambda: system.stop_by_user(1))
+    for _ in range(3):
+        system.simulation.run_for(30.0)
+        system.sweep()
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def fail_if_broken(system: System, promises: Promises, what: str) -> None:
+    if promises.broken:
+        pytest.fail(f"{what}: {promises.broken}\n" + "\n".join(system.simulation.trace))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIVES)
+def test_a_kill_after_any_effect_breaks_no_promise(new_system: NewSystem, name: str) -> None:
+    for effect in range(1, MOST_EFFECTS):
+        system = new_system(1)
+        system.calm = False
+        system.simulation.kill_after.add(effect)
+        try:
+            promises = live(system, dict(LIVES[name]))
+            fail_if_broken(system, promises, f"killed after effect {effect}")
+            if system.simulation.kills == 0:
+                return
+        finally:
+            system.close()
+    pytest.fail(f"more than {MOST_EFFECTS} effects")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["runs its full duration", "finishes badly", "is stopped by its user", "never ends"])
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    # One lost answer is met by the retries; five in a row outlast them.
+    [(CommitFault.ANSWER_LOST, 1), (CommitFault.ANSWER_LOST, 5), (CommitFault.NOT_DONE, 5)],
+)
+def test_a_commit_that_fails_or_is_not_answered_breaks_no_promise(
+    new_system: NewSystem, name: str, fault: CommitFault, times: int
+) -> None:
+    for commit in range(MOST_EFFECTS):
+        system = new_system(1)
+        system.calm = False
+        system.commit_faults.skip = commit
+        system.commit_faults.planned += [fault] * times
+        try:
+            promises = live(system, dict(LIVES[name]))
+            fail_if_broken(system, promises, f"{times} x {fault} from commit {commit} on")
+            if system.commit_faults.met == 0:
+                return
+        finally:
+            system.close()
+    pytest.fail(f"more than {MOST_EFFECTS} commits")
