@@ -36,7 +36,7 @@ event: setup-local ## put an event on the bus of a running stack: FILE=events/ex
 	@$(PYTHON_OF_VENV) -m local put-event "$$FILE"
 
 .PHONY: test
-test: check setup-mariadb setup-jmeter ## check, then the whole test suite
+test: check setup-mariadb setup-jmeter setup-chromium ## check, then the whole test suite
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional -m "not jmeter and not slow"
@@ -67,7 +67,7 @@ clean: ## remove what make made: .venv, caches, the demo's files (.tandem/ of `m
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up, called by the targets above --------------------------------------------------------------------------
-.PHONY: setup-local setup-dev setup-jmeter setup-mariadb
+.PHONY: setup-local setup-dev setup-jmeter setup-mariadb setup-chromium
 setup-local:
 	@scripts/setup_venv.sh local jmeter
 
@@ -79,3 +79,6 @@ setup-jmeter:
 
 setup-mariadb:
 	@scripts/need_mariadb.sh
+
+setup-chromium:
+	@scripts/need_chromium.sh

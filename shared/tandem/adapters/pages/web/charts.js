@@ -82,6 +82,14 @@ export class RunCharts {
     this.drawn.forEach((chart) => chart.update());
   }
 
+  // Reads all charts at one interval; null: at none.
+  pointAt(index) {
+    for (const { plot } of this.drawn) {
+      if (index === null) plot?.setCursor({ left: -10, top: -10 });
+      else plot?.setCursor({ left: plot.valToPos(this.stamps[index] / 1000, "x"), top: 1 });
+    }
+  }
+
   close() {
     this.scheme.removeEventListener("change", this.onScheme);
     this.drawn.forEach((chart) => chart.close());
@@ -315,11 +323,10 @@ class DrawnChart {
       Home: 0,
       End: last,
     }[event.key];
-    if (event.key === "Escape") this.plot?.setCursor({ left: -10, top: -10 });
-    if (next === undefined || last < 0 || this.plot === null) return;
+    if (event.key === "Escape") this.run.pointAt(null);
+    if (next === undefined || last < 0) return;
     event.preventDefault();
-    const index = Math.min(last, Math.max(0, next));
-    this.plot.setCursor({ left: this.plot.valToPos(this.run.stamps[index] / 1000, "x"), top: 1 });
+    this.run.pointAt(Math.min(last, Math.max(0, next)));
   }
 
   // Filled when it is opened: three hundred rows that nobody reads would only slow the page.

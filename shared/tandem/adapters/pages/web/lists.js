@@ -39,7 +39,7 @@ export function filterForm(name, filters, controls) {
     },
     inputs.map(({ element }) => element),
     h("button", { type: "submit", class: "button" }, t("filter")),
-    h("a", { class: "button is-plain", href: `#/${name}` }, t("clear")),
+    Object.values(filters).some((value) => value) ? h("a", { class: "button is-plain", href: `#/${name}` }, t("clear")) : null,
   );
 }
 

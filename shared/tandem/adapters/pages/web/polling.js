@@ -17,6 +17,7 @@ export class Polling {
       if (!document.hidden && this.timer !== null) this.wait(0);
     };
     document.addEventListener("visibilitychange", this.onVisible);
+    addEventListener("online", this.onVisible);
     this.turn();
   }
 
@@ -24,6 +25,7 @@ export class Polling {
     this.abort.abort();
     clearTimeout(this.timer);
     document.removeEventListener("visibilitychange", this.onVisible);
+    removeEventListener("online", this.onVisible);
   }
 
   async turn() {

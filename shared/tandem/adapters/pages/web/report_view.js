@@ -61,7 +61,7 @@ function verdictSection(run) {
     h(
       "div",
       {},
-      h("h2", { id: "verdict-word" }, h("span", { class: "unseen" }, `${t("verdict")}: `), t(`verdict.${state}`)),
+      h("h2", { id: "verdict-word" }, h("span", { class: "unseen" }, `${t("verdict")}: `), h("span", { class: "verdict-word" }, t(`verdict.${state}`))),
       h("p", { class: "verdict-sentence" }, t(`verdictSentence.${state}`), " ", verdict ? felt(verdict) : ""),
       verdict && verdict.reasons.length > 0 ? reasonList(verdict.reasons) : null,
       state === "NONE" && run.missing ? h("p", { lang: "en" }, run.missing) : null,

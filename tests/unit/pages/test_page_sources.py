@@ -1,0 +1,89 @@
+"""The pages' sources: the bundles they make, and that both languages say everything."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import tandem.adapters.pages
+from tandem.adapters.pages.bundle import chart_script, script, style
+from tandem.adapters.pages.console import console_file
+from tandem.domain.pages import ConsolePart
+from tandem.domain.samples import PhaseName
+from tandem.domain.task import TaskStatus
+from tandem.domain.verdict import ReasonCode, VerdictStatus
+
+WEB = Path(tandem.adapters.pages.__file__).parent / "web"
+SOURCES = {file.stem: file.read_text(encoding="utf-8") for file in sorted(WEB.glob("*.js"))}
+TEXTS: dict[str, dict[str, str]] = json.loads((WEB / "texts.json").read_text(encoding="utf-8"))
+MAINS = ["report_main", "console_main"]
+_DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
+_TOLD = re.compile(r'\bt\("([\w.]+)"')
+_BUILT = re.compile(r"\b(?:t|hasText)\(`([\w.]*)\$\{")
+
+
+@pytest.mark.parametrize("main", MAINS)
+def test_a_bundle_is_one_script_without_imports_and_with_each_name_once(main: str) -> None:
+    whole = script(main)
+
+    assert not re.search(r"^(import|export) ", whole, re.MULTILINE)
+    assert [name for name, times in Counter(_DECLARED.findall(whole)).items() if times > 1] == []
+
+
+def test_every_module_is_used_by_a_page() -> None:
+    bundled = "".join(script(main) for main in MAINS)
+
+    assert [
+        name for name, text in SOURCES.items() if _DECLARED.findall(text)[0] not in _DECLARED.findall(bundled)
+    ] == []
+
+
+def test_the_sources_never_read_text_as_markup() -> None:
+    for text in SOURCES.values():
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+
+
+def test_both_languages_say_every_text_with_the_same_values() -> None:
+    for key, text in TEXTS.items():
+        assert set(text) == {"en", "zh"}, key
+        assert all(text.values()), key
+        assert set(re.findall(r"\{\w+\}", text["en"])) == set(re.findall(r"\{\w+\}", text["zh"])), key
+
+
+def test_every_text_that_a_page_asks_for_is_there() -> None:
+    asked = {key for text in SOURCES.values() for key in _TOLD.findall(text)}
+    asked |= {f"verdict.{status}" for status in VerdictStatus} | {
+        f"verdictSentence.{status}" for status in VerdictStatus
+    }
+    asked |= {f"reason.{code}" for code in ReasonCode} | {f"phase.{name}" for name in PhaseName}
+    asked |= {f"status.{status}" for status in TaskStatus} | {f"event.TASK_{status}" for status in TaskStatus}
+
+    assert sorted(asked - set(TEXTS)) == []
+
+
+def test_no_text_is_there_for_nobody() -> None:
+    whole = "".join(SOURCES.values())
+    prefixes = {prefix for text in SOURCES.values() for prefix in _BUILT.findall(text) if prefix}
+    named = set(re.findall(r'"([\w.]+)"', whole))
+
+    assert [key for key in TEXTS if key not in named and not any(key.startswith(prefix) for prefix in prefixes)] == []
+
+
+def test_the_console_names_only_its_own_files() -> None:
+    page = console_file(ConsolePart.PAGE)
+
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert named == ["data:,", "console?part=style", "console?part=charts", "console?part=script"]
+    assert console_file(ConsolePart.STYLE) == style("style", "console")
+    assert console_file(ConsolePart.CHARTS) == chart_script()
+    assert console_file(ConsolePart.SCRIPT) == script("console_main")
+    assert not re.search(r"<(script|style)(?![^>]*src=)[^>]*>", page)
+
+
+def test_the_chart_library_says_its_version_and_licence() -> None:
+    vendored = WEB.parent / "vendor" / "uplot"
+
+    assert re.match(r"uplot \d+\.\d+\.\d+, from the npm registry\nsha512-", (vendored / "VERSION").read_text())
+    assert "MIT License" in (vendored / "LICENSE").read_text()
