@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from tandem.adapters.aws.object_store import S3ObjectStore
+    from tandem.adapters.aws.ticks import SqsTicks
     from tandem.adapters.aws.workflows import StepFunctions
     from tandem.adapters.database.housekeeping import SqlHousekeeping
     from tandem.adapters.database.transactions import SqlDatabase
@@ -138,6 +139,12 @@ class Application:
         return DeliverMessages(self.database, sender, self.clock, self.settings.limits)
 
     @cached_property
+    def ticks(self) -> "SqsTicks":
+        from tandem.adapters.aws.ticks import SqsTicks
+
+        return SqsTicks(self.aws, self.settings.tick_queue_url)
+
+    @cached_property
     def change_run(self) -> "ChangeRun":
         from tandem.services.change_run import ChangeRun
 
@@ -177,7 +184,7 @@ class Application:
     def open_fault_window(self) -> "OpenFaultWindow":
         from tandem.services.open_fault_window import OpenFaultWindow
 
-        return OpenFaultWindow(self.change_run, self.engine, self.clock, self.settings.limits)
+        return OpenFaultWindow(self.change_run, self.engine, self.ticks, self.clock, self.settings.limits)
 
     @cached_property
     def wait_for_end(self) -> "WaitForEnd":
@@ -228,7 +235,14 @@ class Application:
         from tandem.services.sync_tasks import SyncTasks
 
         return SyncTasks(
-            self.database, self.engine, self.workflows, self.deliver, self.clock, self.ids, self.settings.limits
+            self.database,
+            self.engine,
+            self.workflows,
+            self.deliver,
+            self.ticks,
+            self.clock,
+            self.ids,
+            self.settings.limits,
         )
 
     # --- operations -----------------------------------------------------------------------------------------------

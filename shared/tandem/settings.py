@@ -29,6 +29,7 @@ class Settings:
     engine_zone: str = "UTC"
     event_bus: str = "default"
     stop_queue_url: str = ""
+    tick_queue_url: str = ""
     state_machine_arn: str = ""
     bucket: str = ""
     retention_days: int = 30
@@ -55,6 +56,7 @@ class Settings:
             engine_zone=given.get("TANDEM_ENGINE_ZONE", defaults.engine_zone),
             event_bus=given.get("TANDEM_EVENT_BUS", defaults.event_bus),
             stop_queue_url=given.get("TANDEM_STOP_QUEUE_URL", ""),
+            tick_queue_url=given.get("TANDEM_TICK_QUEUE_URL", ""),
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
             retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),

@@ -238,6 +238,16 @@ class ExperimentRun:
         """Whether the strategy says abort, and it was not the user who stopped the load."""
         return self.plan is not None and self.plan.strategy.abort_on_load_failure and self.stop_cause != StopReason.USER
 
+    @property
+    def watched_closely(self) -> bool:
+        """Whether a lost load must be noticed within seconds: it runs, the experiment too, and the strategy aborts."""
+        return (
+            self.task is not None
+            and self.task.status is TaskStatus.RUNNING
+            and self.finished_at is None
+            and self.aborts_on_load_failure
+        )
+
     def next_step(self) -> NextStep:
         """What the workflow does now. Pure: asking twice gives the same answer."""
         rest = NextStep.STOP if self.stop_pending else NextStep.DONE

@@ -257,3 +257,11 @@ class Workflows(Protocol):
     def running(self, names: Iterable[str]) -> set[str]:
         """Which of these executions are running now."""
         ...
+
+
+class Ticks(Protocol):
+    """Extra turns of the sync, between those of the schedule."""
+
+    def soon(self) -> None:
+        """Have the sync look again in a few seconds. Best effort: the schedule's own next turn comes anyway."""
+        ...

@@ -9,6 +9,7 @@ from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer
+from tandem.domain.ports import Ticks
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log
@@ -20,8 +21,9 @@ SECONDS_BETWEEN_LOOKS = 1.0
 class OpenFaultWindow:
     """Opens the window of an experiment whose load is proven, or, with the reason, of one that has none."""
 
-    def __init__(self, change: ChangeRun, engine: LoadEngine, clock: Clock, limits: Limits) -> None:
+    def __init__(self, change: ChangeRun, engine: LoadEngine, ticks: Ticks, clock: Clock, limits: Limits) -> None:
         self._change = change
+        self._ticks = ticks
         self._engine = engine
         self._clock = clock
         self._limits = limits
@@ -45,6 +47,9 @@ class OpenFaultWindow:
                 experiment_task_id=run.experiment_task_id,
                 load_proven=run.window_load_proven,
             )
+        if run.watched_closely:
+            # The schedule's next turn may be half a minute away, and the fault begins now.
+            self._ticks.soon()
         return StepResult.of(run, wait_seconds=self._seconds_to_deadline(run))
 
     def _last_look(self, run: ExperimentRun) -> StatusAnswer:

@@ -14,7 +14,7 @@ from tandem.domain.errors import AppError, EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer, lists_everything
-from tandem.domain.ports import Database, UnitOfWork, Workflows
+from tandem.domain.ports import Database, Ticks, UnitOfWork, Workflows
 from tandem.services.deliver_messages import DeliverMessages
 from tandem.services.start_load import NAME_PREFIX, find_run
 from tandem.telemetry import LogEvent, log, warn
@@ -42,6 +42,7 @@ class SyncTasks:
         engine: LoadEngine,
         workflows: Workflows,
         deliver: DeliverMessages,
+        ticks: Ticks,
         clock: Clock,
         ids: Ids,
         limits: Limits,
@@ -50,19 +51,20 @@ class SyncTasks:
         self._engine = engine
         self._workflows = workflows
         self._deliver = deliver
+        self._ticks = ticks
         self._clock = clock
         self._ids = ids
         self._limits = limits
 
-    def __call__(self) -> SweepReport:
-        """Sweep once. Raises DatabaseUnavailable."""
+    def __call__(self, *, extra: bool = False) -> SweepReport:
+        """Sweep once. An ``extra`` turn asks for no further ones. Raises DatabaseUnavailable."""
         holder, now = self._ids.new(""), self._clock.now()
         until = now + timedelta(seconds=self._limits.sweep_lease)
         if not self._database.write(lambda uow: uow.leases.acquire(LEASE, holder, now, until)):
             log(LogEvent.SWEEP_SKIPPED)
             return SweepReport(skipped=True)
         try:
-            report = self._sweep()
+            report = self._sweep(extra=extra)
         finally:
             self._database.write(lambda uow: uow.leases.release(LEASE, holder))
         log(
@@ -74,8 +76,10 @@ class SyncTasks:
         )
         return report
 
-    def _sweep(self) -> SweepReport:
+    def _sweep(self, *, extra: bool) -> SweepReport:
         runs = self._database.read(lambda uow: uow.runs.unsettled(self._limits.sweep_batch))
+        if not extra and any(run.watched_closely for run in runs):
+            self._ticks.soon()
         facts = self._ask(runs)
         changed = self._apply([run for run in runs if facts.concern(run)], facts) if runs else 0
         self._stop_orphans(facts)
