@@ -102,12 +102,8 @@ class System:
         self.simulation = Simulation(seed)
         self.clock = SimulatedClock(self.simulation)
         # Short enough for a few loads of others to fill it; the client's limit is made the same.
-        self._before = (
-            trap_engine._LIST_LIMIT,
-            load_engine.LIST_LIMIT,
-            bootstrap._holder.application,
-            logger.log_level,
-        )
+        self._limits_before = (trap_engine._LIST_LIMIT, load_engine.LIST_LIMIT)
+        self._application_before, self._log_level_before = bootstrap._holder.application, logger.log_level
         trap_engine._LIST_LIMIT = load_engine.LIST_LIMIT = LIST_LIMIT
         self.trap_engine = TrapEngine(DEPLOYED, now=lambda: EPOCH.timestamp() + self.simulation.now)
         self.transport = SimulatedTransport(self.simulation, self.trap_engine)
@@ -168,8 +164,9 @@ class System:
         if self._http_engine is not None:
             self._http_engine.close()
             self.trap_engine.__exit__(None, None, None)
-        trap_engine._LIST_LIMIT, load_engine.LIST_LIMIT, bootstrap._holder.application, level = self._before
-        logger.setLevel(level)
+        trap_engine._LIST_LIMIT, load_engine.LIST_LIMIT = self._limits_before
+        bootstrap._holder.application = self._application_before
+        logger.setLevel(self._log_level_before)
 
     # --- what the outside does --------------------------------------------------------------------------------------
 
