@@ -8,8 +8,13 @@ PYTHON_OF_VENV := .venv/bin/python
 JMX ?=
 TARGET ?=
 FILE ?=
-REQUIREMENT_SETS := runtime analysis migrations engine local dev jmeter
-export PYTHON JMX TARGET FILE
+REQUIREMENT_SETS := runtime analysis migrations engine local dev jmeter sam scan emulator
+JWT_ISSUER ?=
+JWT_AUDIENCE ?=
+CORS_ORIGINS ?=
+FN ?=
+EVENT ?=
+export PYTHON JMX TARGET FILE JWT_ISSUER JWT_AUDIENCE CORS_ORIGINS
 
 .PHONY: help
 help: ## list the targets
@@ -36,11 +41,25 @@ event: setup-local ## put an event on the bus of a running stack: FILE=events/ex
 	@$(PYTHON_OF_VENV) -m local put-event "$$FILE"
 
 .PHONY: test
-test: check setup-mariadb setup-jmeter setup-chromium ## check, then the whole test suite
+test: check setup-mariadb setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional -m "not jmeter and not slow"
 	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional -m "jmeter or slow"
+
+.PHONY: build
+build: setup-dev setup-deploy ## build for Lambda (arm64, Python 3.13) into .aws-sam/build; JWT_ISSUER, JWT_AUDIENCE, CORS_ORIGINS
+	@scripts/build_functions.sh deploy
+
+.PHONY: validate
+validate: setup-dev setup-deploy ## SAM, cfn-lint, security scan, state machine, permissions: all checks of the templates
+	@$(PYTHON_OF_VENV) -m pytest -q tests/deploy/test_templates.py tests/architecture
+
+.PHONY: invoke
+invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: FN=get_health EVENT=events/get_health.json
+	@test -n "$(FN)" || { echo "error: say which function, e.g. make invoke FN=get_health" >&2; exit 2; }
+	@scripts/build_functions.sh emulator >&2
+	@$(PYTHON_OF_VENV) -m local.emulator "$(FN)" "$(if $(EVENT),$(EVENT),events/$(patsubst on_%,%,$(FN)).json)"
 
 .PHONY: check
 check: setup-dev ## ruff (rules and format) and mypy
@@ -60,14 +79,18 @@ lock: ## lock requirements/*.in again into requirements/*.txt (needs uv)
 	    uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	        --custom-compile-command "make lock" "requirements/$$set.in" -o "requirements/$$set.txt"; \
 	done
+	@# The layers are built from copies: `sam build` sees nothing but a layer's own directory.
+	@cp requirements/runtime.txt layers/dependencies/requirements.txt
+	@cp requirements/analysis.txt layers/analysis/requirements.txt
+	@cp requirements/migrations.txt migrations/requirements.txt
 
 .PHONY: clean
 clean: ## remove what make made: .venv, caches, the demo's files (.tandem/ of `make up` stays)
-	@rm -rf .venv .build .tandem/demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .build .aws-sam .tandem/demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up, called by the targets above --------------------------------------------------------------------------
-.PHONY: setup-local setup-dev setup-jmeter setup-mariadb setup-chromium
+.PHONY: setup-local setup-dev setup-jmeter setup-mariadb setup-chromium setup-deploy
 setup-local:
 	@scripts/setup_venv.sh local jmeter
 
@@ -76,6 +99,9 @@ setup-dev:
 
 setup-jmeter:
 	@scripts/setup_venv.sh jmeter
+
+setup-deploy: setup-dev
+	@scripts/setup_tool.sh sam scan
 
 setup-mariadb:
 	@scripts/need_mariadb.sh

@@ -3,7 +3,7 @@
 #
 # deploy: for arm64 and Python 3.13, into .aws-sam/build, where `sam deploy` looks.
 # emulator: for this machine and .venv's Python, into .build/emulator, for the Runtime Interface Emulator.
-# JWT_ISSUER and JWT_AUDIENCE: callers are identified by JWTs instead of IAM.
+# JWT_ISSUER and JWT_AUDIENCE, CORS_ORIGINS: see choose_api_options.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -46,10 +46,10 @@ esac
 export LAYER_PYTHON LAYER_PLATFORM LAYER_COMPILER
 
 template=template.yaml
-if [ -n "${JWT_ISSUER:-}${JWT_AUDIENCE:-}" ]; then
+if [ -n "${JWT_ISSUER:-}${JWT_AUDIENCE:-}${CORS_ORIGINS:-}" ]; then
     # Beside the original: the paths in it are relative.
-    template=template.jwt.yaml
-    .venv/bin/python scripts/use_jwt.py template.yaml "$template"
+    template=template.chosen.yaml
+    .venv/bin/python scripts/choose_api_options.py template.yaml "$template"
 fi
 log=.build/sam-build-$1.log
 mkdir -p .build

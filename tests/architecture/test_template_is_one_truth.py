@@ -44,7 +44,8 @@ def granted(properties: dict[str, Any]) -> set[str]:
 
 
 def handler_file(properties: dict[str, Any]) -> Path:
-    return PROJECT / "functions" / (properties["Handler"].removesuffix(".handler").replace(".", "/") + ".py")
+    module: str = properties["Handler"].removesuffix(".handler")
+    return PROJECT / "functions" / (module.replace(".", "/") + ".py")
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,211 @@
+"""What can be said of the templates without an AWS account: SAM, cfn-lint, a security scan, the state machine."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.static_analyser.static_analyser import StaticAnalyser
+
+from local.resolve import load_cloudformation_yaml
+from local.settings import PROJECT
+from scripts.choose_api_options import with_api_options
+from tests.deploy.accepted_findings import ACCEPTED, FUNCTIONS
+from tests.deploy.conftest import run_script
+
+pytestmark = pytest.mark.slow
+
+TEMPLATE = PROJECT / "template.yaml"
+NESTED = [PROJECT / "infrastructure" / name for name in ("engine.yaml", "vpc_endpoints.yaml")]
+WORKFLOW = PROJECT / "functions" / "workflow" / "experiment_load_test.asl.json"
+MAX_RESOURCES = 500
+
+
+@pytest.fixture(scope="session")
+def expanded_file(sam_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What SAM makes of template.yaml, with the state machine's definition in place."""
+    file = tmp_path_factory.mktemp("expanded") / "template.json"
+    file.write_text(run_script(str(sam_tools / "python"), "scripts/expand_template.py", "template.yaml"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def expanded(expanded_file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(expanded_file.read_text())
+    return found
+
+
+@pytest.mark.parametrize("options", [[], ["--lint"]], ids=["validate", "lint"])
+def test_sam_takes_the_template(sam_tools: Path, options: list[str]) -> None:
+    said = run_script(str(sam_tools / "sam"), "validate", "--template", "template.yaml", *options)
+    assert "is a valid SAM Template" in said
+
+
+def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it(sam_tools: Path, expanded_file: Path) -> None:
+    command = [str(sam_tools / "cfn-lint"), "--format", "json", str(expanded_file)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=300).stdout
+    found = [f"{each['Rule']['Id']} {each['Message']}" for each in json.loads(said)]
+    # The nested templates lie beside the original, as files, until `sam deploy` uploads them; and an ARN that is not
+    # given is empty by default, which conditions and rules see to.
+    expected = re.compile(r"W3002 |W1030 \{'Ref': '\w+SecretArn'\}")
+    assert [each for each in found if not expected.match(each)] == []
+
+
+@pytest.mark.parametrize("nested", NESTED, ids=lambda file: file.name)
+def test_cfn_lint_finds_nothing_in_the_nested_templates(sam_tools: Path, nested: Path) -> None:
+    run_script(str(sam_tools / "cfn-lint"), str(nested))
+
+
+def test_the_stack_stays_within_cloudformations_limit(expanded: dict[str, Any]) -> None:
+    assert len(expanded["Resources"]) < MAX_RESOURCES
+
+
+def operations(expanded: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every route with its operation, as API Gateway gets them."""
+    for path, methods in expanded["Resources"]["HttpApi"]["Properties"]["Body"]["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+OPEN_ROUTES = {"GET /health", "GET /openapi.json", "GET /console", "GET /chaos/console"}
+
+
+def test_every_route_but_the_open_ones_asks_for_an_identity(expanded: dict[str, Any]) -> None:
+    found = dict(operations(expanded))
+    assert {route for route, operation in found.items() if operation["security"] == [{"NONE": []}]} == OPEN_ROUTES
+    assert all(found[route]["security"] == [{"AWS_IAM": []}] for route in found.keys() - OPEN_ROUTES)
+    assert "x-amazon-apigateway-cors" not in expanded["Resources"]["HttpApi"]["Properties"]["Body"]
+
+
+def test_jwt_and_cors_are_chosen_at_the_build(sam_tools: Path, tmp_path: Path) -> None:
+    chosen = {
+        "JWT_ISSUER": "https://issuer.example/pool",
+        "JWT_AUDIENCE": "tandem, console",
+        "CORS_ORIGINS": "https://console.example",
+    }
+    # Beside the original: the paths in it are relative.
+    file = PROJECT / f"template.{tmp_path.name}.yaml"
+    try:
+        file.write_text(with_api_options(TEMPLATE.read_text(), chosen))
+        made = json.loads(run_script(str(sam_tools / "python"), "scripts/expand_template.py", file.name))
+    finally:
+        file.unlink(missing_ok=True)
+    found = dict(operations({"Resources": made["Resources"]}))
+    routes = {route for route in found if not route.startswith("OPTIONS ")} - OPEN_ROUTES
+    assert all(found[route]["security"] == [{"Jwt": []}] for route in routes)
+    body = made["Resources"]["HttpApi"]["Properties"]["Body"]
+    authorizer = body["components"]["securitySchemes"]["Jwt"]["x-amazon-apigateway-authorizer"]
+    assert authorizer["jwtConfiguration"] == {"issuer": chosen["JWT_ISSUER"], "audience": ["tandem", "console"]}
+    assert body["x-amazon-apigateway-cors"]["allowOrigins"] == ["https://console.example"]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"JWT_ISSUER": "https://issuer.example"},
+        {"JWT_AUDIENCE": "tandem"},
+        {"JWT_ISSUER": "http://issuer.example", "JWT_AUDIENCE": "tandem"},
+        {"JWT_ISSUER": "https://issuer.example", "JWT_AUDIENCE": 'a"b'},
+        {"CORS_ORIGINS": "*"},
+        {"CORS_ORIGINS": "https://console.example/path"},
+    ],
+)
+def test_half_or_broken_options_are_refused(chosen: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"JWT_|CORS_|characters"):
+        with_api_options(TEMPLATE.read_text(), chosen)
+
+
+def test_each_role_is_under_the_boundary_and_of_one_function(expanded: dict[str, Any]) -> None:
+    resources = expanded["Resources"]
+    roles = [
+        each["Properties"]["Role"]["Fn::GetAtt"][0]
+        for each in resources.values()
+        if each["Type"] == "AWS::Lambda::Function"
+    ]
+    assert len(roles) == len(set(roles))
+    assert all(resources[role]["Properties"]["PermissionsBoundary"] == {"Ref": "FunctionBoundary"} for role in roles)
+
+
+def test_the_security_scan_finds_only_what_is_accepted_with_a_reason(expanded_file: Path) -> None:
+    run_script("scripts/setup_tool.sh", "scan")
+    files = [argument for file in (expanded_file, *NESTED) for argument in ("-f", str(file))]
+    command = [str(PROJECT / ".build/tools/scan/bin/checkov"), *files, "--framework", "cloudformation"]
+    scan = subprocess.run(
+        [*command, "--quiet", "--skip-download", "--soft-fail", "-o", "json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert scan.returncode == 0, scan.stderr
+    report = json.loads(scan.stdout)
+    assert report["summary"]["passed"] > 500
+    assert report["summary"]["parsing_errors"] == 0
+    found: dict[str, set[str]] = {}
+    for failed in report["results"]["failed_checks"]:
+        kind, _, name = failed["resource"].rpartition(".")
+        accepted = ACCEPTED.get(failed["check_id"], (frozenset(), ""))[0]
+        all_functions = accepted == FUNCTIONS and kind == "AWS::Lambda::Function"
+        found.setdefault(failed["check_id"], set()).add(FUNCTIONS if all_functions else name)
+    assert found == {check: {who} if isinstance(who, str) else set(who) for check, (who, _) in ACCEPTED.items()}
+
+
+def states(definition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every state, those of Map and Parallel too."""
+    for state in definition["States"].values():
+        yield state
+        for inner in (*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")):
+            if inner:
+                yield from states(inner)
+
+
+def test_the_state_machine_parses_as_amazon_states_language() -> None:
+    text = WORKFLOW.read_text(encoding="utf-8")
+    AmazonStateLanguageParser.parse(text)
+    StaticAnalyser().analyse(text)
+
+
+def test_every_aws_call_of_the_state_machine_exists() -> None:
+    """A misspelt aws-sdk action or parameter is seen by no validator: botocore's model knows them."""
+    session: Any = boto3.session.Session(region_name="us-east-1")
+    for state in states(json.loads(WORKFLOW.read_text(encoding="utf-8"))):
+        if state["Type"] != "Task":
+            continue
+        resource = re.fullmatch(
+            r"arn:aws:states:::(aws-sdk:)?(\w+):(\w+)(\.waitForTaskToken|\.sync(:2)?)?", state["Resource"]
+        )
+        assert resource, state["Resource"]
+        service, action = resource[2], resource[3][0].upper() + resource[3][1:]
+        model = session.client({"sfn": "stepfunctions"}.get(service, service)).meta.service_model
+        assert action in model.operation_names, state["Resource"]
+        shape = model.operation_model(action).input_shape
+        known = {name[0].upper() + name[1:] for name in shape.members}
+        given = {name.removesuffix(".$") for name in state.get("Parameters", {})}
+        assert given <= known, state["Resource"]
+        assert {name[0].upper() + name[1:] for name in shape.required_members} <= given, state["Resource"]
+
+
+def test_the_certificates_of_rds_are_authorities_and_will_hold_for_years() -> None:
+    import ssl
+    import time
+
+    context = ssl.create_default_context(cafile=str(PROJECT / "layers" / "certificates" / "rds-ca-bundle.pem"))
+    authorities = context.get_ca_certs()
+    assert len(authorities) > 50
+    in_a_year = time.time() + 365 * 86400
+    assert [each for each in authorities if ssl.cert_time_to_seconds(str(each["notAfter"])) < in_a_year] == []
+    assert any("us-east-1" in str(each["subject"]) for each in authorities)
+
+
+def test_nested_templates_get_what_they_ask_for() -> None:
+    resources = load_cloudformation_yaml(TEMPLATE)["Resources"]
+    for name, file in (("Engine", "engine.yaml"), ("VpcEndpoints", "vpc_endpoints.yaml")):
+        properties = resources[name]["Properties"]
+        nested = load_cloudformation_yaml(PROJECT / "infrastructure" / file)
+        assert properties["TemplateURL"] == f"infrastructure/{file}"
+        required = {each for each, parameter in nested["Parameters"].items() if "Default" not in parameter}
+        assert required <= set(properties["Parameters"]) <= set(nested["Parameters"])
