@@ -117,9 +117,7 @@ def emulator(function: BuiltFunction, variables: Mapping[str, str]) -> Iterator[
     """Starts the function with these environment variables and Lambda's own, and ends it with all its processes."""
     rie = next(TOOLS.glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{_architecture()}"), None)
     if rie is None or not RUNTIME.is_dir():
-        raise EmulatorError(
-            "the emulator is not installed: run scripts/setup_tool.sh sam, then the build"
-        )
+        raise EmulatorError("the emulator is not installed: run scripts/setup_tool.sh sam, then the build")
     with tempfile.TemporaryDirectory(prefix="tandem-emulator-") as directory:
         # SAM's wheel carries it without the right to execute it.
         program = Path(directory) / "rie"
