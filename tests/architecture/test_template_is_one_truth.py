@@ -64,6 +64,15 @@ def test_a_function_may_do_what_its_code_does_and_nothing_more(name: str) -> Non
     assert granted(FUNCTIONS[name]) == needs_of(handler_file(FUNCTIONS[name]))
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_use_the_queue_or_workflow_that_its_own_settings_name(name: str) -> None:
+    policies = json.dumps(FUNCTIONS[name].get("Policies", []))
+    for value in FUNCTIONS[name].get("Environment", {}).get("Variables", {}).values():
+        referred = value.get("Ref") if isinstance(value, dict) else None
+        if referred in RESOURCES:
+            assert f'"{referred}"' in policies
+
+
 def test_every_aws_call_of_the_adapters_has_a_rule() -> None:
     assert aws_calls_without_a_rule() == set()
 
