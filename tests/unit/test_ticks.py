@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tandem.adapters.aws.ticks import EXTRA_TURN
 from tandem.triggers.ticks import is_extra
 
