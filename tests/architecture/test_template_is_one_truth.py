@@ -116,21 +116,20 @@ def test_wildcards_stand_only_where_aws_allows_nothing_else() -> None:
     assert len(found) == 1
 
 
+def copies(properties: dict[str, Any]) -> int:
+    """How many of a function there are at most, by the parameters' defaults."""
+    given = properties.get("ReservedConcurrentExecutions", SHARED["ReservedConcurrentExecutions"])
+    return int(DOCUMENT["Parameters"][given["Ref"]]["Default"] if isinstance(given, dict) else given)
+
+
 def test_functions_at_full_size_leave_connections_of_the_database_free() -> None:
-    defaults = {name: parameter.get("Default") for name, parameter in DOCUMENT["Parameters"].items()}
-
-    def copies(properties: dict[str, Any]) -> int:
-        given = properties.get("ReservedConcurrentExecutions", SHARED["ReservedConcurrentExecutions"])
-        return int(defaults[given["Ref"]] if isinstance(given, dict) else given)
-
     assert SHARED["Environment"]["Variables"]["TANDEM_DATABASE_POOL_SIZE"] == "1"
-    holding = {name: copies(each) for name, each in FUNCTIONS.items() if "database" in _parts_of(each)}
+    holding = {name: copies(each) for name, each in FUNCTIONS.items() if holds_a_connection(each)}
     assert sum(holding.values()) <= MAX_CONNECTIONS - KEPT_FREE, holding
 
 
-def _parts_of(properties: dict[str, Any]) -> set[str]:
-    needs = needs_of(handler_file(properties))
-    return {"database"} if needs & {"ReadDatabaseSecret", "secretsmanager:GetSecretValue"} else set()
+def holds_a_connection(properties: dict[str, Any]) -> bool:
+    return bool(needs_of(handler_file(properties)) & {"ReadDatabaseSecret", "secretsmanager:GetSecretValue"})
 
 
 def test_nothing_is_made_that_nobody_refers_to() -> None:
