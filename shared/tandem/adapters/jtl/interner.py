@@ -67,9 +67,7 @@ class Interner:
             missed = missed[~same]
         return numbers
 
-    def _remember(
-        self, hashes: NDArray[np.uint64], ids: NDArray[np.int64], text: list[NDArray[np.uint64]]
-    ) -> None:
+    def _remember(self, hashes: NDArray[np.uint64], ids: NDArray[np.int64], text: list[NDArray[np.uint64]]) -> None:
         new = ~np.isin(hashes, self._hashes)
         new[max(0, _MAX_KNOWN - len(self._hashes)) :] = False
         columns = max(len(text), self._texts.shape[1])
