@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
+from tandem.adapters.database.transactions import outages_wrapped
 from tandem.domain.errors import DatabaseUnavailable
 from tandem.domain.housekeeping import SchemaChange
 
@@ -31,7 +32,11 @@ class AlembicSchema:
         from alembic.runtime.migration import MigrationContext
 
         config = Config(self._directory / "alembic.ini")
-        with self._engine.connect() as connection, _locked(connection, self._lock_seconds):
+        with (
+            outages_wrapped(),
+            self._engine.connect() as connection,
+            _locked(connection, self._lock_seconds),
+        ):
             before = MigrationContext.configure(connection).get_current_revision()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

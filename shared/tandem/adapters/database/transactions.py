@@ -62,7 +62,7 @@ class SqlDatabase:
 
     def ping(self) -> None:
         """Ask the server for nothing. Raises DatabaseUnavailable."""
-        with _wrapped(), self._engine.connect() as connection:
+        with outages_wrapped(), self._engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class SqlDatabase:
                     break
             # Full jitter, so that those who met once do not meet again.
             self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - not for secrets
-        with _wrapped():
+        with outages_wrapped():
             return self._once(work, read_only=read_only)
 
     def _once(self, work: Callable[[Connection], T], *, read_only: bool) -> T:
@@ -88,7 +88,8 @@ class SqlDatabase:
 
 
 @contextmanager
-def _wrapped() -> Iterator[None]:
+def outages_wrapped() -> Iterator[None]:
+    """The driver's words for an outage become DatabaseUnavailable; faults of ours stay as they are."""
     try:
         yield
     except (PoolTimeout, RowChanged) as error:
