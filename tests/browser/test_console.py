@@ -189,7 +189,7 @@ def test_a_run_is_watched_stopped_by_keyboard_and_becomes_its_report(
     check_live_figures(console, experiment.experiment_task_id)
     assert browser.accessibility_faults() == []
     browser.shoot("console-live")
-    browser.look(".progress-words", "The fault began", 20)
+    browser.look(".progress-words", "The fault window opened", 20)
     marks = browser.run("return [...document.querySelectorAll('.scale span')].map(each => each.textContent)")
     assert [mark.split()[0] for mark in marks] == ["start", "fault", "end"]
     browser.look(".event-message", "fault window opened")

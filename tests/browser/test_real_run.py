@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -19,9 +20,10 @@ from tests.factories.platform import Experiment, Platform, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.jmeter, pytest.mark.timeout(300)]
 
-LEAD_SECONDS = 8
-FAULT_SECONDS = 6
-TRAFFIC_SECONDS = 26
+LEAD_SECONDS = 7
+FAULT_SECONDS = 5
+RECOVERY_SECONDS = 5
+TRAFFIC_SECONDS = 120
 
 
 @pytest.fixture
@@ -66,18 +68,21 @@ def test_an_experiment_is_set_up_watched_and_judged_in_the_browser(
         experiment.hears("FaultWindowOpen", 60)
         httpx.put(f"{shop}/fault", json={"latencyMs": 250, "errorShare": 0.2}).raise_for_status()
         watched_until = time.monotonic() + FAULT_SECONDS
-        browser.look(".progress-words", "The fault began", 20)
+        browser.look(".progress-words", "The fault window opened", 20)
         check_live_figures(console, "et-shop-1")
         browser.shoot("console-real-fault")
         until(lambda: time.monotonic() >= watched_until, "the end of the fault", FAULT_SECONDS + 5)
         httpx.delete(f"{shop}/fault").raise_for_status()
         experiment.finishes("SUCCEEDED")
+        until(lambda: recovery_seconds(console) >= RECOVERY_SECONDS, "some seconds of recovery", 40)
+        browser.click("[data-act=stop]")
+        browser.click("dialog .is-danger")
         browser.look(".verdict", seconds=90)
         browser.shoot("console-real-report")
     finally:
         platform.close()
 
-    assert experiment.status == "SUCCEEDED"
+    assert experiment.status == "STOPPED"
     results = console.ask("GetLoadTestResults", experimentTaskId="et-shop-1")
     verdict = results["verdict"]
     assert verdict["status"] == "FAIL"
@@ -104,6 +109,15 @@ def test_an_experiment_is_set_up_watched_and_judged_in_the_browser(
     assert figures_of(browser.all('[data-tile="failedRequests"] data')) == [verdict["failedRequests"]]
     assert browser.complaints() == []
     browser.shoot("report-real")
+
+
+def recovery_seconds(console: Console) -> float:
+    """How long the load has gone on after the fault, as far as its file tells."""
+    phases = console.ask("GetLoadTestTimeseries", experimentTaskId="et-shop-1")["phases"]
+    last = phases[-1]
+    if last["name"] != "RECOVERY":
+        return 0.0
+    return (datetime.fromisoformat(last["end"]) - datetime.fromisoformat(last["start"])).total_seconds()
 
 
 def figures_of(elements: list[WebElement]) -> list[float]:

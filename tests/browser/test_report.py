@@ -166,7 +166,7 @@ def test_the_report_is_accessible_and_fits_its_window(
             "has not sent a request yet",
         ),
         (lambda: unanalysed_report("RUNNING"), "Still running", "The verdict comes when the load has ended"),
-        (lambda: unanalysed_report("FAILED"), "No verdict", "the run has left no result file"),
+        (lambda: unanalysed_report("FAILED"), "No verdict", "The run has left no result file."),
     ],
 )
 def test_what_is_not_known_is_said_and_never_a_zero(

@@ -2,6 +2,7 @@
 
 import { remember, remembered } from "./dom.js";
 import { language, t } from "./i18n.js";
+import { encoded, signatureHeaders } from "./sigv4.js";
 
 export class ApiError extends Error {
   constructor(status, code, message, details = []) {
@@ -12,12 +13,19 @@ export class ApiError extends Error {
   }
 }
 
-// mode "local": X-Local-User, which only the local stack heeds; "token": a bearer token, kept as long as the tab.
+// mode "local": X-Local-User, which only the local stack heeds; "token": a bearer token; "aws": signed by an access key.
+// What is secret is kept as long as the page, and nowhere else.
+const REGION_OF_HOST = /\.execute-api\.([\w-]+)\.amazonaws\.com/.exec(location.hostname)?.[1];
+
 export const identity = {
-  mode: remembered("identityMode") ?? "local",
+  mode: remembered("identityMode") ?? (REGION_OF_HOST ? "aws" : "local"),
   user: remembered("user") ?? "local",
   namespace: remembered("namespace") ?? "default",
   token: "",
+  accessKey: "",
+  secretKey: "",
+  sessionToken: "",
+  region: REGION_OF_HOST ?? "us-east-1",
 };
 
 export function changeIdentity(change) {
@@ -32,53 +40,60 @@ function asHeader(text) {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-function headers() {
-  const common = { "Accept-Language": language() };
-  if (identity.mode === "token") return { ...common, Authorization: `Bearer ${identity.token}` };
-  return { ...common, "X-Local-User": asHeader(identity.user) };
+async function identityHeaders(method, url, body) {
+  if (identity.mode === "token") return { Authorization: `Bearer ${identity.token}` };
+  if (identity.mode === "aws") return signatureHeaders(method, url, body, identity);
+  return { "X-Local-User": asHeader(identity.user) };
 }
 
-async function answered(name, options) {
+// body: null, text, or a form. A form is made bytes here, because a signature covers them.
+async function answered(method, address, body = null, contentType = null, signal = undefined) {
+  const url = new URL(address, location.href);
+  const parts = new Response(body);
+  const type = contentType ?? parts.headers.get("content-type");
+  const bytes = await parts.arrayBuffer();
+  const headers = { "Accept-Language": language(), ...(await identityHeaders(method, url, bytes)) };
+  if (body !== null) headers["Content-Type"] = type;
   let response;
   try {
-    response = await fetch(name, { ...options, credentials: "omit" });
+    response = await fetch(url, { method, headers, body: body === null ? undefined : bytes, signal, credentials: "omit" });
   } catch (failure) {
     if (failure.name === "AbortError") throw failure;
     throw new ApiError(0, "UNREACHABLE", t("unreachable"));
   }
   if (response.ok) return response;
-  const body = await response.json().catch(() => null);
-  const error = body?.error ?? { code: `HTTP ${response.status}`, message: body?.message ?? response.statusText };
+  const told = await response.json().catch(() => null);
+  const error = told?.error ?? { code: `HTTP ${response.status}`, message: told?.message ?? response.statusText };
   throw new ApiError(response.status, error.code, error.message, error.details ?? []);
 }
 
 function addressOf(name, fields) {
   const given = Object.entries({ ...fields, namespace: identity.namespace });
-  const query = new URLSearchParams(given.filter(([, value]) => value !== null && value !== undefined && value !== ""));
-  return `${name}?${query}`;
+  const told = given.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  // As a signature has it: a blank is %20 here, and + in what URLSearchParams writes.
+  return `${name}?${told.map((pair) => pair.map(encoded).join("=")).join("&")}`;
 }
 
 export async function read(name, fields = {}, signal = undefined) {
-  const response = await answered(addressOf(name, fields), { headers: headers(), signal });
+  const response = await answered("GET", addressOf(name, fields), null, null, signal);
   return (await response.json()).result;
 }
 
 export async function readText(name, fields = {}) {
-  const response = await answered(addressOf(name, fields), { headers: headers() });
+  const response = await answered("GET", addressOf(name, fields));
   return response.text();
 }
 
 export async function send(name, fields = {}, signal = undefined) {
   const body = JSON.stringify({ ...fields, namespace: identity.namespace });
-  const asJson = { ...headers(), "Content-Type": "application/json" };
-  const response = await answered(name, { method: "POST", headers: asJson, body, signal });
+  const response = await answered("POST", name, body, "application/json", signal);
   return (await response.json()).result;
 }
 
 export async function sendFile(name, file) {
   const form = new FormData();
   form.set("file", file);
-  const response = await answered(addressOf(name, {}), { method: "POST", headers: headers(), body: form });
+  const response = await answered("POST", addressOf(name, {}), form);
   return (await response.json()).result;
 }
 

@@ -65,30 +65,40 @@ function skip(event) {
 }
 
 function identityText() {
-  const who = identity.mode === "token" ? t("identity.token") : identity.user;
   const space = identity.namespace === "default" ? null : h("span", { class: "aside" }, ` / ${identity.namespace}`);
+  const who = identity.mode === "local" ? identity.user : t(`identity.${identity.mode}`);
   return [h("span", { class: "unseen" }, `${t("identity")}: `), who, space].filter(Boolean);
 }
 
 function askForIdentity() {
   const field = (name, kind, more = {}) => new FormField({ name, kind, text: t(`identity.${name}`), ...more }, identity);
-  const mode = field("mode", "choice", { options: ["local", "token"].map((each) => [each, t(`identity.mode.${each}`)]) });
+  const mode = field("mode", "choice", { options: ["local", "token", "aws"].map((each) => [each, t(`identity.mode.${each}`)]) });
   const user = field("user", "text", { hint: t("identity.userHint") });
   const token = field("token", "text", { hint: t("identity.tokenHint") });
-  token.input.type = "password";
+  const ofAws = ["accessKey", "secretKey", "sessionToken", "region"].map((name) =>
+    field(name, "text", name === "secretKey" ? { hint: t("identity.awsHint") } : {}),
+  );
+  [token, ofAws[1], ofAws[2]].forEach(({ input }) => {
+    input.type = "password";
+  });
   const namespace = field("namespace", "text");
   const follow = () => {
     user.element.hidden = mode.value !== "local";
     token.element.hidden = mode.value !== "token";
+    ofAws.forEach(({ element }) => {
+      element.hidden = mode.value !== "aws";
+    });
   };
   mode.input.addEventListener("change", follow);
   follow();
   openDialog({
     title: t("identity"),
-    content: [mode, user, token, namespace].map((each) => each.element),
+    content: [mode, user, token, ...ofAws, namespace].map((each) => each.element),
     action: t("act.use"),
     act: () => {
-      changeIdentity({ mode: mode.value, user: user.value ?? "local", token: token.value ?? "", namespace: namespace.value ?? "default" });
+      const keys = Object.fromEntries(ofAws.map((each) => [each.field.name, each.value ?? ""]));
+      const given = { mode: mode.value, user: user.value ?? "local", token: token.value ?? "", ...keys };
+      changeIdentity({ ...given, namespace: namespace.value ?? "default" });
       document.getElementById("identity").replaceChildren(...identityText());
       showPlace(true);
     },
@@ -97,3 +107,5 @@ function askForIdentity() {
 
 addEventListener("hashchange", () => showPlace(false));
 drawFrame();
+// A page that was loaded again knows how it was signed in, but no secret.
+if (identity.mode !== "local") askForIdentity();

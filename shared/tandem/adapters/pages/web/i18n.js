@@ -28,6 +28,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+// Sentences in a row; Chinese puts no space between them.
+export function sentences(...parts) {
+  return parts.filter((part) => part !== "").join(currentLanguage === "zh" ? "" : " ");
+}
+
 export function hasText(key) {
   return key in TEXTS;
 }

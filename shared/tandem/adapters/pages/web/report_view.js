@@ -7,7 +7,7 @@ import { RunCharts } from "./charts.js";
 import { h, scrolled, webLink } from "./dom.js";
 import { eventList, marksOf, readEvents } from "./events_list.js";
 import { bytes, figure, milliseconds, moment, number, percent, perSecond, seconds, unknown, zoneName } from "./format.js";
-import { hasText, language, t } from "./i18n.js";
+import { hasText, language, sentences, t } from "./i18n.js";
 
 const ICONS = { PASS: "✓", DEGRADED: "▲", FAIL: "✕", INCONCLUSIVE: "?", RUNNING: "…", PENDING: "…", NONE: "–" };
 
@@ -21,6 +21,7 @@ export function verdictState(run) {
 export function reportView(run) {
   const events = readEvents(run.events?.events ?? []);
   const charts = new RunCharts();
+  const analysed = (run.results?.summary ?? null) !== null;
   const hasSeries = (run.timeseries?.throughput ?? []).length > 0;
   const element = h(
     "div",
@@ -28,10 +29,10 @@ export function reportView(run) {
     verdictSection(run),
     run.results?.verdict ? tiles(run) : null,
     part("course", hasSeries ? [h("p", { class: "quiet" }, t("courseHint", { zone: zoneName() })), charts.element] : missing(run)),
-    part("phases", phaseTable(run)),
+    analysed ? part("phases", phaseTable(run)) : null,
     run.strategy?.slo ? part("objectives", objectiveTable(run)) : null,
-    part("topErrors", errorTable(run)),
-    part("labels", labelTable(run)),
+    analysed ? part("topErrors", errorTable(run)) : null,
+    analysed ? part("labels", labelTable(run)) : null,
     part("events", eventList(events)),
     part("aboutRun", facts(run)),
     part("method", method()),
@@ -45,7 +46,7 @@ function part(name, ...content) {
 }
 
 function missing(run) {
-  const why = run.missing ? h("span", { lang: "en" }, ` ${run.missing}`) : null;
+  const why = run.missing ? h("span", { lang: "en" }, ` ${asSentence(run.missing)}`) : null;
   return h("p", { class: "quiet" }, t("noSeries"), why);
 }
 
@@ -62,12 +63,20 @@ function verdictSection(run) {
       "div",
       {},
       h("h2", { id: "verdict-word" }, h("span", { class: "unseen" }, `${t("verdict")}: `), h("span", { class: "verdict-word" }, t(`verdict.${state}`))),
-      h("p", { class: "verdict-sentence" }, t(`verdictSentence.${state}`), " ", verdict ? felt(verdict) : ""),
+      h("p", { class: "verdict-sentence" }, sentences(t(`verdictSentence.${state}`), verdict ? felt(verdict) : soFar(run))),
       verdict && verdict.reasons.length > 0 ? reasonList(verdict.reasons) : null,
-      state === "NONE" && run.missing ? h("p", { lang: "en" }, run.missing) : null,
+      state === "NONE" && run.missing ? h("p", { lang: "en" }, asSentence(run.missing)) : null,
       run.task.errorMessage ? h("p", {}, h("strong", {}, t("taskError")), " ", run.task.errorMessage) : null,
     ),
   );
+}
+
+function soFar(run) {
+  return run.results?.summary?.samples > 0 ? t("soFar") : "";
+}
+
+function asSentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function felt(verdict) {
@@ -75,7 +84,7 @@ function felt(verdict) {
   const detect = verdict.timeToDetectSec === null ? t("unknown") : seconds(verdict.timeToDetectSec);
   const onset = verdict.timeToDetectSec === 0 ? t("felt.atOnce") : t("felt.after", { detect });
   const end = verdict.recovered ? t("felt.recovered", { recover: seconds(verdict.timeToRecoverSec) }) : t("felt.notRecovered");
-  return `${onset} ${end}`;
+  return sentences(onset, end);
 }
 
 function reasonList(reasons) {
@@ -158,8 +167,8 @@ function cells(values) {
 }
 
 function phaseTable(run) {
-  const phases = run.results?.phases;
-  if (!phases || phases.length === 0) return h("p", { class: "quiet" }, t("noPhases"));
+  const phases = run.results.phases;
+  if (phases.length === 0) return h("p", { class: "quiet" }, t("noPhases"));
   const rows = phases.map((phase) =>
     h(
       "tr",
@@ -256,8 +265,7 @@ function met(yes) {
 }
 
 function errorTable(run) {
-  const errors = run.results?.topErrors;
-  if (!errors) return h("p", { class: "quiet" }, t("noFigures"));
+  const errors = run.results.topErrors;
   if (run.results.summary.errors === null) return h("p", { class: "quiet" }, t("errorsUnknown"));
   if (errors.kinds.length === 0) return h("p", { class: "quiet" }, t("noErrors"));
   const total = run.results.summary.errors;
@@ -279,8 +287,8 @@ function errorTable(run) {
 }
 
 function labelTable(run) {
-  const labels = run.results?.labels;
-  if (!labels || labels.length === 0) return h("p", { class: "quiet" }, t("noFigures"));
+  const labels = run.results.labels;
+  if (labels.length === 0) return h("p", { class: "quiet" }, t("noFigures"));
   const rows = labels.map((group) =>
     h(
       "tr",

@@ -6,7 +6,7 @@ import { alertBox, announce, openDialog, showFailure } from "./dialogs.js";
 import { h } from "./dom.js";
 import { eventList, marksOf, readEvents } from "./events_list.js";
 import { clock, figure, milliseconds, number, percent, perSecond, seconds, zoneName } from "./format.js";
-import { t } from "./i18n.js";
+import { sentences, t } from "./i18n.js";
 import { statusChip } from "./lists.js";
 import { Polling } from "./polling.js";
 import { reportView } from "./report_view.js";
@@ -190,6 +190,7 @@ class LiveRun {
     this.charts = new RunCharts();
     this.noSamples = h("p", { class: "quiet" }, t("noSamplesYet"));
     this.events = h("div", {});
+    this.windowIsOpen = false;
     this.element = h(
       "div",
       { class: "report" },
@@ -205,6 +206,7 @@ class LiveRun {
   }
 
   update(series, events) {
+    this.windowIsOpen = series.phases.some((phase) => phase.name === "FAULT");
     const stamps = series.throughput ?? [];
     this.noSamples.hidden = stamps.length > 0;
     this.charts.element.hidden = stamps.length === 0;
@@ -239,7 +241,7 @@ class LiveRun {
     const planned = strategy && task.startTime ? start + strategy.trafficDurationSec * 1000 : null;
     const end = planned ?? epochOf(task.deadline);
     const now = Date.now();
-    const words = [phaseWords(task, fault, now), end === null ? "" : endWords(end, now)].filter(Boolean).join(" ");
+    const words = sentences(phaseWords(task, fault, now, this.windowIsOpen), end === null ? "" : endWords(end, now));
     this.words.textContent = words;
     const share = end === null || end <= start ? null : Math.min(1, Math.max(0, (now - start) / (end - start)));
     this.track.hidden = this.scale.hidden = share === null;
@@ -260,12 +262,14 @@ class LiveRun {
   }
 }
 
-function phaseWords(task, fault, now) {
+// A moment at which the fault is due says nothing of whether the window opened then: the series does.
+function phaseWords(task, fault, now, windowIsOpen) {
   if (task.stopRequested) return t("progress.stopping");
   if (task.status === "PENDING") return t("progress.pending");
   if (fault === null) return t("progress.noFault");
-  const away = Math.round(Math.abs(fault - now) / 1000);
-  return fault > now ? t("progress.toFault", { n: seconds(away) }) : t("progress.sinceFault", { n: seconds(away) });
+  const away = { n: seconds(Math.round(Math.abs(fault - now) / 1000)) };
+  if (fault > now) return t("progress.toFault", away);
+  return windowIsOpen ? t("progress.sinceFault", away) : t("progress.faultDue");
 }
 
 function endWords(end, now) {
