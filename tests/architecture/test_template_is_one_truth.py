@@ -99,7 +99,7 @@ def test_every_setting_that_the_code_reads_is_set_and_the_other_way_round() -> N
     assert {name for name in variables if name.startswith("TANDEM_")} == read - LOCAL_VARIABLES
 
 
-@pytest.mark.parametrize("name", set(FUNCTIONS) - {"MigrateDatabaseFunction"})
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"MigrateDatabaseFunction"}))
 def test_no_function_is_changed_before_the_database_is_migrated(name: str) -> None:
     assert RESOURCES[name]["DependsOn"] == "DatabaseMigration"
 

@@ -25,6 +25,9 @@ class Clock:
         self.at += self.step
         return self.at
 
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
 
 class Rows:
     """A Housekeeping of counts; it notes the limits that it is asked with."""
