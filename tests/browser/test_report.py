@@ -143,6 +143,8 @@ def test_the_report_is_accessible_and_fits_its_window(
     show(browser, tmp_path, make())
 
     assert browser.overflow() == []
+    widths = "return [...document.querySelectorAll('tbody th')].map(each => each.getBoundingClientRect().width)"
+    assert min(browser.run(widths), default=90) >= 60
     assert browser.accessibility_faults() == []
     browser.shoot(f"report-{name}-{'dark' if dark else 'light'}-{width}")
 

@@ -209,7 +209,7 @@ class DrawnChart {
           grid: { show: false },
           ticks: grid,
           size: 32,
-          space: 74,
+          space: (plot) => (plot.width < 500 ? 60 : 74),
           values: (_plot, splits, _axis, _space, step) => splits.map((at) => clock(at * 1000, step < 60)),
         },
         {
