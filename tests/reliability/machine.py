@@ -34,15 +34,19 @@ HABITS: dict[str, Traps] = {
 SOON = st.sampled_from([0.0, 0.0, 0.01, 1.0, 7.0, 40.0, 150.0])
 SHAPES = {
     "lead": st.sampled_from([0, 1, 5, 20]),
-    "duration": st.sampled_from([2, 10, 30, 90, 300]),
+    "duration": st.sampled_from([2, 10, 30, 90, 600]),
     "aborts": st.booleans(),
     "stop_on_completion": st.booleans(),
     "gate": st.sampled_from([Gate(timeout_sec=3), Gate(timeout_sec=8, min_throughput=10.0, max_error_rate=0.2)]),
     "fault_in": st.sampled_from([None, None, 2.0, 12.0, 45.0]),
     "copies": st.lists(SOON, min_size=1, max_size=3),
     "kills": st.one_of(st.just([]), st.lists(st.integers(1, 70), min_size=1, max_size=3)),
-    "habit": st.one_of(st.just("deployed"), st.sampled_from(sorted(HABITS))),
+    "habit": st.sampled_from(sorted(HABITS)),
     "start": st.sampled_from([None, None, None, "lost", "lost among others", "turned away"]),
+    "end": st.one_of(
+        st.none(),
+        st.tuples(st.sampled_from(["user", "STOPPED", "SUCCEEDED"]), st.sampled_from([0.3, 5.0, 15.0, 60.0])),
+    ),
     "then": st.sampled_from([0.0, 0.2, 2.0, 15.0]),
 }
 WHICH = st.sampled_from([1, 1, 1, 1, 2, 3])
@@ -60,11 +64,13 @@ CALLS = st.sampled_from(
 )
 
 
-def settle(system: System) -> None:
+def settle(system: System, after_ten_sweeps: Callable[[], None] = lambda: None) -> None:
     """The faults are over; sweeps run on until nothing is left to do, and then a few more."""
     system.end_of_faults()
     quiet = 0
-    for _ in range(SWEEPS_UNTIL_ALL_IS_SETTLED):
+    for number in range(SWEEPS_UNTIL_ALL_IS_SETTLED):
+        if number == 10:
+            after_ten_sweeps()
         system.sweep()
         system.simulation.run_for(SWEEP_EVERY_SECONDS)
         quiet = quiet + 1 if system.quiet() else 0
@@ -107,6 +113,7 @@ class SystemMachine(RuleBasedStateMachine):
         kills: list[int],
         habit: str,
         start: str | None,
+        end: tuple[str, float] | None,
         then: float,
     ) -> None:
         self._kill_after(kills)
@@ -124,6 +131,11 @@ class SystemMachine(RuleBasedStateMachine):
             stop_on_completion=stop_on_completion,
             gate=gate,
         )
+        match end:
+            case ("user", seconds):
+                self.simulation.after(seconds, lambda: self.system.stop_by_user(number))
+            case (outcome, seconds):
+                self.system.event_after(seconds, "ExperimentFinished", experimentTaskId=f"et-{number}", outcome=outcome)
         self.simulation.run_for(then)
 
     @rule(
@@ -230,7 +242,7 @@ class SystemMachine(RuleBasedStateMachine):
 
     def _crowd(self) -> None:
         del self.system.transport.before_answer[Call.START]
-        self.system.others_start_loads(LIST_LIMIT, seconds=400)
+        self.system.others_start_loads(LIST_LIMIT, seconds=900)
 
     @rule(kill_load=st.booleans(), lose_names=st.booleans(), forget_runs=st.booleans())
     def engine_restarts(self, kill_load: bool, lose_names: bool, forget_runs: bool) -> None:
@@ -274,7 +286,7 @@ class SystemMachine(RuleBasedStateMachine):
             return
         try:
             self._demand()
-            settle(self.system)
+            settle(self.system, self.promises.check_owned)
             self.promises.check_in_the_end()
             self._demand()
             self.counted.update(coverage(self.system))

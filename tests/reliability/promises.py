@@ -10,7 +10,7 @@ from tandem.domain.task import TaskStatus
 from tandem.services.start_load import NAME_PREFIX
 
 from tests.fakes.engine_traps import Call
-from tests.reliability.system import System
+from tests.reliability.system import LIST_LIMIT, System
 
 _GOING = {"PENDING", "RUNNING"}
 _TASK, _RUN, _AUDIT, _OUTBOX = tables.task, tables.run, tables.audit, tables.outbox
@@ -65,6 +65,18 @@ class Promises:
                 self._system.over_http or told.get(execution_id, 0) >= 3,
                 f"{task_id} was given up after {told.get(execution_id, 0)} answers of 404",
             )
+
+    def check_owned(self) -> None:
+        """Some sweeps after the faults: no load runs that no active task owns, unless the engine hides it from us."""
+        engine = self._system.trap_engine
+        if len(engine._runs) >= LIST_LIMIT or self._system.simulation.now < self._system.late_until:
+            return
+        active = {row.task_id for row in self._system.rows(_TASK) if not TaskStatus(row.status).ended}
+        names = dict(engine._begun)
+        for execution_id in self._system.our_loads() - set(engine._forgotten):
+            if engine.word(execution_id) in _GOING and engine._runs[execution_id].test_name == names[execution_id]:
+                owner = names[execution_id].removeprefix(NAME_PREFIX)
+                self.demand(owner in active, f"nobody owns {execution_id}, and it still runs")
 
     # --- in the end -------------------------------------------------------------------------------------------------
 

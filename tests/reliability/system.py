@@ -352,6 +352,11 @@ class System:
 
     # --- the end of the faults --------------------------------------------------------------------------------------
 
+    @property
+    def late_until(self) -> float:
+        """When the last thing that was set going has happened."""
+        return self._expected_until
+
     def expect_until(self, seconds: float) -> None:
         """Something that was set going will still happen so much later."""
         self._expected_until = max(self._expected_until, self.simulation.now + seconds)
