@@ -83,6 +83,15 @@ class Platform:
         seen = [event for event in self._events if event["experimentTaskId"] == experiment_task_id]
         return list({json.dumps(event, sort_keys=True): event for event in seen}.values())
 
+    def heard_of(self, detail_type: str) -> set[str]:
+        """The experiment tasks about which such an event was heard so far."""
+        self.heard("")
+        return {event["experimentTaskId"] for event in self._events if event["type"] == detail_type}
+
+    def unsettled(self) -> list[ExperimentRun]:
+        """The runs for which something is left to do."""
+        return self.database.read(lambda uow: uow.runs.unsettled(1_000))
+
     def _receive(self) -> list[dict[str, Any]]:
         sqs = self._stack.client("sqs")
         messages: list[dict[str, Any]] = sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get(
@@ -98,12 +107,19 @@ class Platform:
     def post(self, path: str, **body: Any) -> httpx.Response:
         return httpx.post(f"{self._stack.api_url}/{path}", json=body, headers={"X-Local-User": "alice"})
 
+    def workflow_statuses(self) -> dict[str, str]:
+        """The status of every execution, by its name."""
+        return {execution["name"]: execution["status"] for execution in self._all_executions()}
+
     def executions(self, experiment_task_id: str) -> list[dict[str, Any]]:
         """The workflow's executions for an experiment task."""
+        return [each for each in self._all_executions() if each["name"].startswith(experiment_task_id)]
+
+    def _all_executions(self) -> list[dict[str, Any]]:
         client = self._stack.client("stepfunctions")
         [machine] = client.list_state_machines()["stateMachines"]
-        listed: list[dict[str, Any]] = client.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
-        return [each for each in listed if each["name"].startswith(experiment_task_id)]
+        pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine["stateMachineArn"])
+        return [execution for page in pages for execution in page["executions"]]
 
     def stop_execution(self, execution_arn: str) -> None:
         self._stack.client("stepfunctions").stop_execution(executionArn=execution_arn)

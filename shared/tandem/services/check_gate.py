@@ -14,6 +14,7 @@ from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log, warn
 
 STATUS_EVERY_SEC = 2.0
+LONGEST_PAUSE_SEC = 2.0
 
 
 class GateNotYetProven(AppError):
@@ -55,7 +56,11 @@ class CheckGate:
                 return self._fail(run, last)
             if now - began >= timedelta(seconds=self._limits.gate_budget):
                 raise GateNotYetProven(describe(last))
-            self._clock.sleep(self._limits.gate_poll)
+            self._clock.sleep(self._pause(now - began))
+
+    def _pause(self, watched_for: timedelta) -> float:
+        """Seconds until the next look: short while a load normally begins, longer when it takes its time."""
+        return min(max(self._limits.gate_poll, watched_for.total_seconds() / 10), LONGEST_PAUSE_SEC)
 
     def _look(self, run: ExperimentRun) -> LiveMetrics | None:
         try:

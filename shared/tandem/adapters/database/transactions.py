@@ -1,9 +1,10 @@
 """Transactions that are tried again where that is safe, and the one place that wraps the driver's errors."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -53,6 +54,7 @@ class SqlDatabase:
     def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
         self._sleep = sleep
+        self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
         return self.transact(lambda connection: work(SqlUnitOfWork(connection)))
@@ -74,6 +76,9 @@ class SqlDatabase:
         for attempt in range(1, ATTEMPTS):
             try:
                 return self._once(work, read_only=read_only)
+            except PoolTimeout:
+                # It has waited long enough.
+                break
             except (DBAPIError, RowChanged) as error:
                 if not _worth_another_try(error):
                     break
@@ -83,7 +88,13 @@ class SqlDatabase:
             return self._once(work, read_only=read_only)
 
     def _once(self, work: Callable[[Connection], T], *, read_only: bool) -> T:
-        with self._engine.connect().execution_options(**{READ_ONLY: read_only}) as connection, connection.begin():
+        with ExitStack() as held:
+            if self._one_writer is not None and not read_only:
+                # SQLite lets one write at a time and makes the others poll for their turn, each with a connection in
+                # hand; within this process they queue here instead.
+                held.enter_context(self._one_writer)
+            connection = held.enter_context(self._engine.connect().execution_options(**{READ_ONLY: read_only}))
+            held.enter_context(connection.begin())
             return work(connection)
 
 
