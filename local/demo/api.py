@@ -49,6 +49,17 @@ class TandemApi:
         """The task's events in order of time, the newest 1,000; each is a JSON text."""
         return list(self._get("/GetLoadTestEvents", experimentTaskId=experiment_task_id, tail=1000)["events"])
 
+    def report(self, experiment_task_id: str) -> str:
+        """The report of a run: one HTML page that needs nothing beside itself. Raises DemoFailure."""
+        path = "/GetLoadTestReport"
+        try:
+            answer = self._send("GET", path, params={"experimentTaskId": experiment_task_id})
+        except httpx.TransportError as exc:
+            raise DemoFailure(f"GET {path} was not answered: {exc}") from exc
+        if answer.status_code != httpx.codes.OK:
+            raise DemoFailure(f"GET {path} answered {answer.status_code}")
+        return answer.text
+
     def _get(self, path: str, **parameters: Any) -> Any:
         return self._call("GET", path, params=parameters)
 

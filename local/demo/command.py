@@ -70,7 +70,10 @@ def _show(told: Told, figures: RunFigures, stage: Stage, display: Display) -> No
     display.line("What happened (GetLoadTestEvents, UTC)", "bold")
     for line in event_lines(told.events):
         display.line(f"  {line}")
+    report = stage.directory / "report.html"
+    report.write_text(told.report, encoding="utf-8")
     display.line("\nWhere it lies", "bold")
+    display.line(f"  {'report':<10} {report.as_uri()}")
     for title, kind, url in (("JTL", "resultPath", "resultUrl"), ("dashboard", "reportPath", "reportUrl")):
         display.line(f"  {title:<10} {_place(told.results, kind, url, stage)}")
     display.line(f"  {'logs':<10} {stage.directory}/*.log")

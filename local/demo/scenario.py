@@ -40,7 +40,7 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Told:
-    """What the story left behind. `fault` None: nothing was injected. Times are UTC."""
+    """What the story left behind. `fault` None: nothing was injected. `report` is an HTML page. Times are UTC."""
 
     task: Any
     results: Any
@@ -50,6 +50,7 @@ class Told:
     fault_start: datetime
     fault_end: datetime
     dashboard: bool
+    report: str
 
 
 class Scenario:
@@ -217,6 +218,7 @@ class Scenario:
             fault_start=fault_start,
             fault_end=fault_end,
             dashboard=dashboard,
+            report=self._api.report(self._name),
         )
 
     def _await_dashboard(self) -> bool:
