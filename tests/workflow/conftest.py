@@ -1,13 +1,12 @@
 """The real state machine file on the local stack, over a programmable engine; waits and retries run faster."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from local.settings import Settings
 from local.stack import LocalStack
 from tests.factories.platform import Platform
+from tests.factories.stacks import stack_over
 from tests.fakes.engine_traps import DEPLOYED
 from tests.fakes.trap_engine import TrapEngine
 
@@ -20,16 +19,8 @@ def module_engine() -> Iterator[TrapEngine]:
 
 @pytest.fixture(scope="module")
 def stack(module_engine: TrapEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = Settings(
-        api_port=0,
-        aws_port=0,
-        engine_url=module_engine.url,
-        start_engine=False,
-        state_directory=tmp_path_factory.mktemp("state"),
-        sync_seconds=2,
-        variables={**os.environ, "TANDEM_START_SECONDS": "4", "TANDEM_GRACE_SECONDS": "2"},
-    )
-    with LocalStack(settings) as running:
+    limits = {"TANDEM_START_SECONDS": "4", "TANDEM_GRACE_SECONDS": "2"}
+    with stack_over(module_engine.url, tmp_path_factory.mktemp("state"), 2, **limits) as running:
         yield running
 
 

@@ -1,15 +1,13 @@
 """An abort leaves within 15 s of the load's loss, though the schedule looks only every 30 s."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from local.settings import Settings
-from local.stack import LocalStack
 from tests.factories.platform import Platform
+from tests.factories.stacks import stack_over
 from tests.fakes.engine_traps import DEPLOYED
 from tests.fakes.trap_engine import TrapEngine
 
@@ -17,20 +15,10 @@ from tests.fakes.trap_engine import TrapEngine
 @pytest.fixture
 def seldom_swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, TrapEngine]]:
     """A stack at the schedule's own pace."""
-    with TrapEngine(DEPLOYED) as engine:
-        settings = Settings(
-            api_port=0,
-            aws_port=0,
-            engine_url=engine.url,
-            start_engine=False,
-            state_directory=tmp_path_factory.mktemp("state"),
-            sync_seconds=30,
-            variables=dict(os.environ),
-        )
-        with LocalStack(settings) as stack:
-            platform = Platform(stack)
-            yield platform, engine
-            platform.close()
+    with TrapEngine(DEPLOYED) as engine, stack_over(engine.url, tmp_path_factory.mktemp("state"), 30) as stack:
+        platform = Platform(stack)
+        yield platform, engine
+        platform.close()
 
 
 @pytest.mark.slow

@@ -1,14 +1,13 @@
 """Two hundred experiments that start within a second: every one reaches its end, with one load each."""
 
 import logging
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from local.settings import Settings
 from local.stack import LocalStack
 from tests.factories.platform import Experiment, Platform, until
+from tests.factories.stacks import stack_over
 from tests.fakes.engine_traps import DEPLOYED
 from tests.fakes.trap_engine import TrapEngine
 
@@ -17,18 +16,8 @@ MANY = 200
 
 @pytest.fixture
 def roomy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalStack, TrapEngine]]:
-    with TrapEngine(DEPLOYED) as engine:
-        settings = Settings(
-            api_port=0,
-            aws_port=0,
-            engine_url=engine.url,
-            start_engine=False,
-            state_directory=tmp_path_factory.mktemp("state"),
-            sync_seconds=10,
-            variables=dict(os.environ),
-        )
-        with LocalStack(settings) as stack:
-            yield stack, engine
+    with TrapEngine(DEPLOYED) as engine, stack_over(engine.url, tmp_path_factory.mktemp("state"), 10) as stack:
+        yield stack, engine
 
 
 @pytest.mark.slow
