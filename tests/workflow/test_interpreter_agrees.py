@@ -88,4 +88,11 @@ def test_the_same_life_goes_through_the_same_states(
         experiment.finishes(life.outcome)
     experiment.workflow_ends(60)
     assert simulated[name] != []
-    assert entered(experiment) == simulated[name]
+    assert without_raced_stop(entered(experiment), life) == without_raced_stop(simulated[name], life)
+
+
+def without_raced_stop(states: list[str], life: Life) -> list[str]:
+    """After a gate that was not passed the queue's worker stops the load too: whether the workflow still finds a stop
+    to confirm is a race between the two, and both ways are right.
+    """
+    return [state for state in states if life.traps is not NO_TRAFFIC or state != "StopLoad"]
