@@ -45,7 +45,7 @@ test: check setup-mariadb setup-jmeter setup-chromium setup-deploy ## check, the
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional -m "not jmeter and not slow"
-	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional -m "jmeter or slow"
+	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional -m "(jmeter or slow) and not mutants"
 
 .PHONY: build
 build: setup-dev setup-deploy ## build for Lambda (arm64, Python 3.13) into .aws-sam/build; JWT_ISSUER, JWT_AUDIENCE, CORS_ORIGINS
@@ -60,6 +60,10 @@ invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: 
 	@test -n "$(FN)" || { echo "error: say which function, e.g. make invoke FN=get_health" >&2; exit 2; }
 	@scripts/build_functions.sh emulator >&2
 	@$(PYTHON_OF_VENV) -m local.emulator "$(FN)" "$(if $(EVENT),$(EVENT),events/$(patsubst on_%,%,$(FN)).json)"
+
+.PHONY: reliability
+reliability: setup-dev setup-mariadb ## a thousand random lives with crashes, and the mutants they must notice
+	@TANDEM_RELIABILITY_PROFILE=ci $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/reliability
 
 .PHONY: check
 check: setup-dev ## ruff (rules and format) and mypy

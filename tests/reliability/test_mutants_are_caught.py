@@ -12,6 +12,7 @@ WITHIN_CASES = 1000
 
 
 @pytest.mark.slow
+@pytest.mark.mutants
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("apply", MUTANTS.values(), ids=MUTANTS.keys())
 def test_a_mutant_is_caught(new_system: NewSystem, apply: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
