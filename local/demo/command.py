@@ -99,6 +99,8 @@ def _judge(told: Told, figures: RunFigures, stage: Stage, display: Display) -> i
         transitions=transitions(told.events),
         dashboard=told.dashboard,
         jmeter_left=_jmeter_left(stage),
+        verdict=told.results["verdict"]["status"],
+        recovery_seconds=told.results["verdict"]["timeToRecoverSec"],
     )
     found = checks(evidence)
     display.line("\nSeen to happen", "bold")

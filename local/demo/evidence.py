@@ -25,7 +25,10 @@ _CLOCK_SLACK = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that the checks look at. `fault` None: nothing was injected, the window was only marked."""
+    """Everything that the checks look at. `fault` None: nothing was injected, the window was only marked.
+
+    `verdict` and `recovery_seconds` (after the fault's end; None: none was seen) are those of GetLoadTestResults.
+    """
 
     figures: RunFigures
     fault: Fault | None
@@ -37,6 +40,8 @@ class Evidence:
     transitions: list[str]
     dashboard: bool
     jmeter_left: list[int]
+    verdict: str
+    recovery_seconds: float | None
 
 
 def transitions(events: Iterable[str]) -> list[str]:
@@ -58,7 +63,7 @@ def checks(evidence: Evidence) -> list[Check]:
     """Every check, in the order of the story."""
     found = [_lead(evidence), _samples(evidence)]
     if evidence.fault is not None:
-        found += [_fault_felt(evidence, evidence.fault), _recovered(evidence)]
+        found += [_fault_felt(evidence, evidence.fault), _recovered(evidence), _recovery_timed(evidence)]
     return [*found, _stopped(evidence), _transitions(evidence), _dashboard(evidence), _nothing_left(evidence)]
 
 
@@ -103,6 +108,14 @@ def _recovered(evidence: Evidence) -> Check:
     (p95_during, errors_during), (p95, errors) = during, after
     recovered = p95 < p95_during / 2 and errors < errors_during / 2
     return Check(claim, recovered, f"p95 {p95_during} -> {p95} ms, errors {errors_during:.1%} -> {errors:.1%}")
+
+
+def _recovery_timed(evidence: Evidence) -> Check:
+    took = evidence.recovery_seconds
+    seen = (
+        "no recovery was seen" if took is None else f"{evidence.verdict}; as usual again {took:.1f} s after the fault"
+    )
+    return Check("the report tells how long users waited for the recovery", took is not None, seen)
 
 
 def _phase(evidence: Evidence, name: PhaseName) -> tuple[int, float] | None:

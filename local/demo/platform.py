@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -56,6 +57,14 @@ class ChaosPlatform:
     def announce(self) -> None:
         """Says that the experiment is about to begin. Raises DemoFailure."""
         self._put("ExperimentStarting", experimentId=self._experiment_id, userId="local")
+
+    def fault_began(self, at: datetime) -> None:
+        """Says when the fault began. Raises DemoFailure."""
+        self._put("FaultStateChanged", faultStartedAt=at.isoformat())
+
+    def fault_ended(self, at: datetime) -> None:
+        """Says when the fault ended: all that comes after it is recovery. Raises DemoFailure."""
+        self._put("FaultStateChanged", faultEndedAt=at.isoformat())
 
     def finish(self, outcome: str, reason: str) -> None:
         """Says that the experiment is over: SUCCEEDED, FAILED or STOPPED. Raises DemoFailure."""

@@ -171,6 +171,7 @@ class Scenario:
             self._display.say(f"every request takes {FAULT.latency_ms} ms longer and one in {errors} fails")
             start = datetime.now(tz=UTC)
             self._shop.inject(FAULT)
+        self._platform.fault_began(start)
         self._pass_time("FAULT", FAULT_SECONDS, "its end")
         return start
 
@@ -180,6 +181,7 @@ class Scenario:
         if self._shop is not None:
             self._shop.heal()
         end = datetime.now(tz=UTC)
+        self._platform.fault_ended(end)
         self._pass_time("recovery", RECOVERY_SECONDS, "the end")
         return end
 

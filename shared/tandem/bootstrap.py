@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tandem.services.get_statistics import GetStatistics
     from tandem.services.get_strategy import GetStrategy, QueryStrategies
     from tandem.services.get_timeseries import GetTimeseries
+    from tandem.services.learn_fault_window import LearnFaultWindow
     from tandem.services.migrate_database import MigrateDatabase
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
@@ -229,6 +230,12 @@ class Application:
         from tandem.services.finish_experiment import FinishExperiment
 
         return FinishExperiment(self.database, self.deliver, self.clock)
+
+    @cached_property
+    def learn_fault_window(self) -> "LearnFaultWindow":
+        from tandem.services.learn_fault_window import LearnFaultWindow
+
+        return LearnFaultWindow(self.database, self.deliver, self.clock)
 
     @cached_property
     def sync_tasks(self) -> "SyncTasks":

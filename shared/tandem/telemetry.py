@@ -13,6 +13,8 @@ class LogEvent(StrEnum):
 
     EXPERIMENT_REFUSED = "experiment_refused"
     EXPERIMENT_FINISHED = "experiment_finished"
+    FAULT_WINDOW_LEARNED = "fault_window_learned"
+    FAULT_WINDOW_REFUSED = "fault_window_refused"
     TASK_CREATED = "task_created"
     LOAD_STARTED = "load_started"
     LOAD_ADOPTED = "load_adopted"

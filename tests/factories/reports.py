@@ -7,7 +7,13 @@ from typing import Any
 
 from tandem.adapters.jtl.reader import read_jtl
 from tandem.domain.analysis import analyse
-from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
+from tandem.domain.analysis_document import (
+    results_document,
+    timeseries_document,
+    verdict_document,
+    window_document,
+)
+from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.samples import AnalysisPlan
 from tandem.domain.strategy import Slo
 from tandem.domain.timestamps import iso_utc
@@ -69,7 +75,12 @@ def report(
     document = unanalysed_report("STOPPED")
     document["windowOpenedAt"] = None if window[0] is None else iso_utc(window[0])
     document["experimentEndedAt"] = None if window[1] is None else iso_utc(window[1])
-    document["results"] |= {**results_document(analysis), "verdict": verdict_document(verdict)}
+    told = ToldWindow(*window)
+    document["results"] |= {
+        **results_document(analysis),
+        "verdict": verdict_document(verdict),
+        "faultWindow": window_document(choose_window(told, None, window[0], window[1])),
+    }
     document["timeseries"] = timeseries_document(analysis)
     document["strategy"]["slo"] = slo and {
         "maxP95Ms": slo.max_p95_ms,
@@ -118,6 +129,7 @@ def unanalysed_report(status: str, missing: str | None = "the run has left no re
             "reportPath": None,
             "logPath": None,
             "endpoint": "http://shop.test:9000",
+            "faultWindow": window_document(FaultWindow()),
             "summary": None,
             "labels": None,
             "otherLabels": None,

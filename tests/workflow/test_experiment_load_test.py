@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tandem.domain.fault_window import FaultWindow, WindowSource
 from tandem.domain.strategy import Gate
-from tandem.domain.timestamps import iso_utc
+from tandem.domain.timestamps import iso_utc, to_millis
 
 from tests.factories.platform import Platform, until
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind
@@ -30,6 +31,25 @@ def test_a_load_goes_before_the_fault_through_it_and_ends_after_it(platform: Pla
     assert engine.running() == set()
     changes = [(each["from"], each["to"]) for each in experiment.heard("LoadTestTaskStateChanged")]
     assert changes == [(None, "PENDING"), ("PENDING", "RUNNING"), ("RUNNING", "STOPPED")]
+
+
+def test_the_platform_says_when_its_fault_was_by_event_and_at_the_end(platform: Platform, engine: TrapEngine) -> None:
+    experiment = platform.plan()
+    experiment.starts()
+    experiment.hears("FaultWindowOpen")
+    began = datetime.now(tz=UTC)
+    task = {"experimentTaskId": experiment.experiment_task_id}
+    platform.put("FaultStateChanged", **task, faultStartedAt=iso_utc(began))
+    platform.put("FaultStateChanged", **task, faultStartedAt=iso_utc(began), userId="somebody-else")
+    platform.put("FaultStateChanged", **task, faultStartedAt="2001-01-01T00:00:00Z")
+    until(lambda: experiment.run is not None and experiment.run.fault_started_at, "the fault's start")
+    ended = began + timedelta(seconds=1)
+    experiment.finishes("SUCCEEDED", faultEndedAt=iso_utc(ended), faultStartedAt="not a time")
+    until(lambda: experiment.run is not None and experiment.run.fault_ended_at, "the fault's end")
+    assert experiment.run is not None
+    assert experiment.run.fault_window == FaultWindow(
+        to_millis(began), to_millis(ended), WindowSource.TOLD, WindowSource.TOLD
+    )
 
 
 def test_an_experiment_without_a_strategy_gets_nothing(platform: Platform) -> None:

@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from tandem.domain.analysis import Analysis, TopErrors
+from tandem.domain.fault_window import FaultWindow
 from tandem.domain.phases import Phase, PhaseBounds
 from tandem.domain.samples import moment
 from tandem.domain.summary import Summary
@@ -79,6 +80,17 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
         "recovered": None if felt is None else felt.recovered,
         "failedRequests": verdict.failed_requests,
         "throughputDeficit": verdict.throughput_deficit,
+        "advice": [{"code": advice.code.value, "message": advice.message} for advice in verdict.advice],
+    }
+
+
+def window_document(window: FaultWindow) -> dict[str, Json]:
+    """``faultWindow`` of GetLoadTestResults: the bounds, and from what each is known."""
+    return {
+        "start": None if window.start is None else window.start.isoformat(timespec="milliseconds"),
+        "end": None if window.end is None else window.end.isoformat(timespec="milliseconds"),
+        "startFrom": None if window.start_from is None else window.start_from.value,
+        "endFrom": None if window.end_from is None else window.end_from.value,
     }
 
 

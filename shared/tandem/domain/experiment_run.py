@@ -12,6 +12,7 @@ from typing import Self
 from tandem.domain.definition import LoadTestDefinition
 from tandem.domain.engine_state import Ended, Running, StopOrder, StopReason, TaskFacts, judge
 from tandem.domain.errors import Conflict
+from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.identity import Owner
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, StatusAnswer
@@ -173,6 +174,9 @@ class ExperimentRun:
     outcome: Outcome | None = None
     finish_reason: str | None = None
 
+    fault_started_at: datetime | None = None
+    fault_ended_at: datetime | None = None
+
     missing_sweeps: int = 0
 
     loaded_status: TaskStatus | None = None
@@ -226,6 +230,12 @@ class ExperimentRun:
             and self.window_opened_at is None
             and self.abort_requested_at is None
         )
+
+    @property
+    def fault_window(self) -> FaultWindow:
+        """When the fault was, as well as it is known, and from what."""
+        told = ToldWindow(self.fault_started_at, self.fault_ended_at)
+        return choose_window(told, self.fault_at, self.window_opened_at, self.finished_at)
 
     @property
     def settled(self) -> bool:
@@ -389,6 +399,25 @@ class ExperimentRun:
             elif self.plan is not None and self.plan.strategy.stop_on_completion:
                 self.request_stop(StopReason.STOP_ON_COMPLETION, story, now)
         self._wake_workflow()
+
+    def learn_fault_window(self, started_at: datetime | None, ended_at: datetime | None, now: datetime) -> None:
+        """Take what whoever injects says of the fault itself; None: nothing is said of that end.
+
+        Said again, the window widens (``fault_window``), so repeats and order do not matter. Raises InvalidValue, and
+        then nothing has changed.
+        """
+        known = ToldWindow(self.fault_started_at, self.fault_ended_at)
+        hull = known.widened(ToldWindow(started_at, ended_at), self.created_at, now)
+        if hull == known:
+            return
+        self.fault_started_at, self.fault_ended_at = hull.started_at, hull.ended_at
+        if self.task is not None:
+            bounds = [
+                f"{word} {iso_utc(moment)}"
+                for word, moment in (("from", hull.started_at), ("to", hull.ended_at))
+                if moment is not None
+            ]
+            self._note(f"told of the fault: {' '.join(bounds)}", now)
 
     def request_stop(self, cause: StopReason, reason: str, now: datetime) -> None:
         """Accept a stop durably. A task that never reached the engine is STOPPED at once: nobody has to confirm it."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from tandem.domain.analysis import Analysis
 from tandem.domain.phases import Phase
-from tandem.domain.recovery import Figure, Recovery, baseline_band, recovery
+from tandem.domain.recovery import SUSTAINED, Figure, Recovery, baseline_band, recovery
 from tandem.domain.samples import AnalysisPlan, PhaseName, epoch_ms
 from tandem.domain.strategy import Slo
 
@@ -57,6 +57,26 @@ class Reason:
     message: str
 
 
+class AdviceCode(StrEnum):
+    """What can be done better next time; it changes no verdict."""
+
+    LET_THE_LOAD_OUTLAST_THE_FAULT = "LET_THE_LOAD_OUTLAST_THE_FAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    code: AdviceCode
+    message: str
+
+
+_OUTLAST = Advice(
+    AdviceCode.LET_THE_LOAD_OUTLAST_THE_FAULT,
+    "the load ended with the fault, so no recovery could be seen; say when the fault ended (event FaultStateChanged, "
+    "or faultEndedAt of ExperimentFinished), and let the load run on after it: end the experiment later, or with "
+    "stopOnCompletion off and a trafficDurationSec that leaves room",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadFacts:
     """What is known about the load from elsewhere: was it proven before the fault, could it send what it should."""
@@ -78,6 +98,7 @@ class Verdict:
     recovery: Recovery | None
     failed_requests: int | None
     throughput_deficit: float | None
+    advice: tuple[Advice, ...] = ()
 
 
 def inconclusive(code: ReasonCode, message: str) -> Verdict:
@@ -115,7 +136,20 @@ def judge(analysis: Analysis, plan: AnalysisPlan, slo: Slo | None, load: LoadFac
         reasons = [Reason(*_WORSE[figure]) for figure in Figure if figure in worse]
     else:
         status, reasons = VerdictStatus.PASS, []
-    return Verdict(status, tuple(reasons), felt, _failed_requests(after), _throughput_deficit(baseline, after))
+    advice = _advice(analysis.counted.bucket_ms, by_name)
+    deficit = _throughput_deficit(baseline, after)
+    return Verdict(status, tuple(reasons), felt, _failed_requests(after), deficit, advice)
+
+
+def _advice(bucket_ms: int, by_name: dict[PhaseName, Phase]) -> tuple[Advice, ...]:
+    """A return is sustained after SUSTAINED whole buckets: a recovery phase without room for them shows none."""
+    if PhaseName.FAULT not in by_name:
+        return ()
+    recovery = by_name.get(PhaseName.RECOVERY)
+    if recovery is None:
+        return (_OUTLAST,)
+    whole = recovery.bounds.end // bucket_ms - -(-recovery.bounds.start // bucket_ms)
+    return (_OUTLAST,) if whole < SUSTAINED else ()
 
 
 def _doubts(

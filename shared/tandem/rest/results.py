@@ -5,12 +5,18 @@ from typing import Annotated, Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tandem.domain.analysis import Analysis
-from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
+from tandem.domain.analysis_document import (
+    results_document,
+    timeseries_document,
+    verdict_document,
+    window_document,
+)
 from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.fault_window import WindowSource
 from tandem.domain.load_engine import EngineResults
 from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
-from tandem.domain.verdict import ReasonCode, Verdict, VerdictStatus
+from tandem.domain.verdict import AdviceCode, ReasonCode, Verdict, VerdictStatus
 from tandem.rest.parameters import Document, Whole
 from tandem.rest.tasks import TaskSelector
 
@@ -125,6 +131,22 @@ class ReasonView(Document):
     message: str
 
 
+class AdviceView(Document):
+    """What can be done better next time."""
+
+    code: AdviceCode
+    message: str
+
+
+class FaultWindowView(Document):
+    """The window that the phases are cut by, and from what each bound is known; null: not known, or not over."""
+
+    start: Stamp | None
+    end: Stamp | None
+    start_from: WindowSource | None
+    end_from: WindowSource | None
+
+
 class VerdictView(Document):
     """Whether the service stood the fault; null where it cannot be known."""
 
@@ -135,6 +157,7 @@ class VerdictView(Document):
     recovered: bool | None
     failed_requests: int | None
     throughput_deficit: float | None
+    advice: list[AdviceView]
 
 
 class ResultsView(Document):
@@ -148,6 +171,7 @@ class ResultsView(Document):
     result_url: str | None
     report_url: str | None
     endpoint: str | None
+    fault_window: FaultWindowView
     summary: SummaryView | None
     labels: list[LabelView] | None
     other_labels: int | None
@@ -176,6 +200,7 @@ class ResultsView(Document):
                 "resultUrl": on_engine.result_url if on_engine else None,
                 "reportUrl": on_engine.report_url if on_engine else None,
                 "endpoint": None if run.plan is None else run.plan.definition.endpoint,
+                "faultWindow": window_document(run.fault_window),
                 **(absent if analysis is None else results_document(analysis)),
                 "verdict": None if verdict is None else verdict_document(verdict),
             }

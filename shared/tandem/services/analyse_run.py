@@ -52,11 +52,11 @@ class AnalyseRun:
 
 
 def plan_of(run: ExperimentRun, bucket_ms: int | None = None) -> AnalysisPlan:
-    """The fault window as the platform was told of it: from its opening to the experiment's end."""
-    opened, finished = run.window_opened_at, run.finished_at
+    """The fault window as well as it is known, and what the definition says of the load."""
+    window = run.fault_window
     return AnalysisPlan(
-        fault_start=opened,
-        fault_end=None if opened is None or finished is None else max(opened, finished),
+        fault_start=window.start,
+        fault_end=window.end,
         ramp_up_sec=0 if run.plan is None else run.plan.definition.ramp_up,
         bucket_ms=bucket_ms,
     )

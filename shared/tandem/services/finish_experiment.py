@@ -1,11 +1,16 @@
 """An experiment ended: remember it, stop what has to stop, wake the workflow."""
 
 from tandem.domain.clock import Clock
+from tandem.domain.errors import InvalidValue
 from tandem.domain.experiment_run import ExperimentRun, NotThisRunsOwner, Outcome
+from tandem.domain.fault_window import ToldWindow
 from tandem.domain.identity import Owner
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.deliver_messages import DeliverMessages
+from tandem.services.learn_fault_window import warn_of_window
 from tandem.telemetry import LogEvent, log, warn
+
+_NOT_SAID = ToldWindow()
 
 
 class FinishExperiment:
@@ -23,8 +28,13 @@ class FinishExperiment:
         reason: str | None = None,
         user_id: str | None = None,
         namespace: str | None = None,
+        fault: ToldWindow = _NOT_SAID,
     ) -> None:
-        """Nothing happens when it had ended already, or when the event claims another owner's experiment."""
+        """Nothing happens when it had ended already, or when the event claims another owner's experiment.
+
+        ``fault`` is what the event says of the fault itself; it is taken from a repeat too. One that cannot be is
+        logged and left out: the end of the experiment counts all the same.
+        """
         now = self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
@@ -39,6 +49,10 @@ class FinishExperiment:
                 claimed = Owner(user_id or run.owner.user_id, namespace or run.owner.namespace)
                 run.belongs_to(claimed)
             run.finish(outcome, reason, now)
+            try:
+                run.learn_fault_window(fault.started_at, fault.ended_at, now)
+            except InvalidValue as refusal:
+                warn_of_window(experiment_task_id, refusal)
             uow.runs.save([run])
 
         try:

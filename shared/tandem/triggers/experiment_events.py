@@ -1,12 +1,23 @@
 """Events of the chaos platform, as they come from EventBridge."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from tandem.domain.experiment_run import Outcome, StartingExperiment
+from tandem.domain.fault_window import ToldWindow
 from tandem.domain.identity import Owner
 from tandem.telemetry import LogEvent, warn
 
@@ -33,12 +44,49 @@ class ExperimentStartingDetail(EventDetail):
         )
 
 
+def _moment_or_none(value: Any, parse: Callable[[Any], datetime | None], info: ValidationInfo) -> datetime | None:
+    """An end of an experiment must not be refused for a moment that it need not have: the load would run on."""
+    try:
+        return parse(value)
+    except ValidationError:
+        warn(LogEvent.FAULT_WINDOW_REFUSED, faults=[f"{info.field_name}: must be RFC 3339 with an offset"])
+        return None
+
+
 class ExperimentFinishedDetail(EventDetail):
+    """``faultStartedAt``, ``faultEndedAt`` (RFC 3339): when the fault itself was; one that is no time is left out."""
+
     experiment_task_id: Id
     outcome: Outcome
     user_id: Id | None = None
     namespace: Id | None = None
     reason: Annotated[str, Field(max_length=2000)] | None = None
+    fault_started_at: Annotated[AwareDatetime | None, WrapValidator(_moment_or_none)] = None
+    fault_ended_at: Annotated[AwareDatetime | None, WrapValidator(_moment_or_none)] = None
+
+    @property
+    def fault(self) -> ToldWindow:
+        return ToldWindow(self.fault_started_at, self.fault_ended_at)
+
+
+class FaultStateChangedDetail(EventDetail):
+    """The fault began, ended, or both (RFC 3339); one of the two must be there."""
+
+    experiment_task_id: Id
+    fault_started_at: AwareDatetime | None = None
+    fault_ended_at: AwareDatetime | None = None
+    user_id: Id | None = None
+    namespace: Id | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.fault_started_at is None and self.fault_ended_at is None:
+            raise ValueError("needs faultStartedAt, faultEndedAt or both")
+        return self
+
+    @property
+    def fault(self) -> ToldWindow:
+        return ToldWindow(self.fault_started_at, self.fault_ended_at)
 
 
 D = TypeVar("D", bound=EventDetail)

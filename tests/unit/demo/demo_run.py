@@ -38,4 +38,6 @@ def evidence(figures: RunFigures | None = None, fault: Fault | None = FAULT) -> 
         transitions=list(LIFE_OF_A_STOPPED_TASK),
         dashboard=True,
         jmeter_left=[],
+        verdict="DEGRADED",
+        recovery_seconds=1.0,
     )

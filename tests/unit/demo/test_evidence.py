@@ -17,7 +17,7 @@ def failed(seen: Evidence) -> list[str]:
 
 def test_a_demo_in_which_all_went_well_passes() -> None:
     assert failed(evidence()) == []
-    assert len(checks(evidence())) == 8
+    assert len(checks(evidence())) == 9
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def test_a_demo_in_which_all_went_well_passes() -> None:
         ({"transitions": []}, "the audit holds each change of the task once"),
         ({"dashboard": False}, "JMeter's dashboard was made"),
         ({"jmeter_left": [4711]}, "no JMeter process is left"),
+        ({"recovery_seconds": None}, "the report tells how long users waited for the recovery"),
     ],
 )
 def test_each_step_that_was_not_seen_fails_its_check(changes: dict[str, Any], claim: str) -> None:

@@ -9,10 +9,11 @@ import pytest
 import tandem.adapters.pages
 from tandem.adapters.pages.bundle import chart_script, script, style
 from tandem.adapters.pages.console import console_file
+from tandem.domain.fault_window import WindowSource
 from tandem.domain.pages import ConsolePart
 from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
-from tandem.domain.verdict import ReasonCode, VerdictStatus
+from tandem.domain.verdict import AdviceCode, ReasonCode, VerdictStatus
 
 WEB = Path(tandem.adapters.pages.__file__).parent / "web"
 SOURCES = {file.stem: file.read_text(encoding="utf-8") for file in sorted(WEB.glob("*.js"))}
@@ -56,6 +57,7 @@ def test_every_text_that_a_page_asks_for_is_there() -> None:
     asked |= {f"verdict.{status}" for status in VerdictStatus} | {
         f"verdictSentence.{status}" for status in VerdictStatus
     }
+    asked |= {f"advice.{code}" for code in AdviceCode} | {f"windowFrom.{source}" for source in WindowSource}
     asked |= {f"reason.{code}" for code in ReasonCode} | {f"phase.{name}" for name in PhaseName}
     asked |= {f"status.{status}" for status in TaskStatus} | {f"event.TASK_{status}" for status in TaskStatus}
 

@@ -47,6 +47,8 @@ _PLAIN_FIELDS = (
     "finished_at",
     "outcome",
     "finish_reason",
+    "fault_started_at",
+    "fault_ended_at",
     "missing_sweeps",
     "window_load_proven",
 )

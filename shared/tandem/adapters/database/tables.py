@@ -195,6 +195,8 @@ run = Table(
     Column("finished_at", _MILLIS),
     Column("outcome", String(32)),
     Column("finish_reason", Text),
+    Column("fault_started_at", _MILLIS),
+    Column("fault_ended_at", _MILLIS),
     Column("missing_sweeps", Integer, nullable=False, server_default=text("0")),
     Column("settled", SmallInteger, nullable=False),
     UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),

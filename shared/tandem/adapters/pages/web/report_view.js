@@ -65,6 +65,7 @@ function verdictSection(run) {
       h("h2", { id: "verdict-word" }, h("span", { class: "unseen" }, `${t("verdict")}: `), h("span", { class: "verdict-word" }, t(`verdict.${state}`))),
       h("p", { class: "verdict-sentence" }, sentences(t(`verdictSentence.${state}`), verdict ? felt(verdict) : soFar(run))),
       verdict && verdict.reasons.length > 0 ? reasonList(verdict.reasons) : null,
+      verdict ? adviceList(verdict.advice) : null,
       state === "NONE" && run.missing ? h("p", { lang: "en" }, asSentence(run.missing)) : null,
       run.task.errorMessage ? h("p", {}, h("strong", {}, t("taskError")), " ", run.task.errorMessage) : null,
     ),
@@ -97,6 +98,14 @@ function reasonList(reasons) {
       return h("li", { "data-code": reason.code }, h("strong", {}, ours), language() === "en" ? " – " : " ", message);
     }),
   );
+}
+
+function adviceList(advice) {
+  return advice.map((each) => {
+    const known = hasText(`advice.${each.code}`);
+    const words = known ? t(`advice.${each.code}`) : asSentence(each.message);
+    return h("p", { class: "advice", "data-code": each.code, lang: known ? null : "en" }, h("strong", {}, t("advice")), " ", words);
+  });
 }
 
 function phaseNamed(run, name) {
@@ -323,6 +332,8 @@ function facts(run) {
     ["plan", strategy ? t("planOf", { lead: seconds(strategy.startBeforeFaultSec), length: seconds(strategy.trafficDurationSec) }) : unknown()],
     ["loadStarted", moment(task.startTime)],
     ["windowOpened", moment(run.windowOpenedAt)],
+    ["faultBegan", bound(results?.faultWindow, "start")],
+    ["faultEnded", bound(results?.faultWindow, "end")],
     ["experimentEnded", moment(run.experimentEndedAt)],
     ["loadEnded", moment(task.endTime)],
     ["execution", text(task.executionId)],
@@ -335,6 +346,12 @@ function facts(run) {
     { class: "facts" },
     known.map(([name, value]) => h("div", { "data-fact": name }, h("dt", {}, t(`fact.${name}`)), h("dd", {}, value))),
   );
+}
+
+// A bound of the fault window, and from what it is known.
+function bound(faultWindow, side) {
+  const from = faultWindow?.[`${side}From`];
+  return from ? [moment(faultWindow[side]), h("span", { class: "aside block" }, t(`windowFrom.${from}`))] : unknown();
 }
 
 function place(address, path) {

@@ -1,0 +1,9 @@
+"""``FaultStateChanged``: remember when the fault itself began or ended."""
+
+from tandem.bootstrap import application
+from tandem.triggers.experiment_events import FaultStateChangedDetail, experiment_event
+
+
+@experiment_event(FaultStateChangedDetail)
+def handler(detail: FaultStateChangedDetail) -> None:
+    application().learn_fault_window(detail.experiment_task_id, detail.fault, detail.user_id, detail.namespace)

@@ -1,0 +1,26 @@
+"""When the fault itself began and ended, as whoever injects it says.
+
+Revision: 0002
+"""
+
+from alembic import op
+from sqlalchemy import Column, DateTime
+from sqlalchemy.dialects import mysql
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_RUN = "t_chaos_load_test_run"
+_COLUMNS = ("fault_started_at", "fault_ended_at")
+
+
+def upgrade() -> None:
+    for name in _COLUMNS:
+        op.add_column(_RUN, Column(name, DateTime().with_variant(mysql.DATETIME(fsp=3), "mysql", "mariadb")))
+
+
+def downgrade() -> None:
+    for name in reversed(_COLUMNS):
+        op.drop_column(_RUN, name)
