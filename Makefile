@@ -65,6 +65,11 @@ invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: 
 reliability: setup-dev setup-mariadb ## a thousand random lives with crashes, and the mutants they must notice
 	@TANDEM_RELIABILITY_PROFILE=ci $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/reliability
 
+.PHONY: bench
+bench: setup-dev setup-jmeter setup-mariadb setup-deploy ## measure every claim of speed, about ten minutes; writes bench/RESULTS.md
+	@scripts/build_functions.sh emulator >&2
+	@$(PYTHON_OF_VENV) -m bench
+
 .PHONY: check
 check: setup-dev ## ruff (rules and format) and mypy
 	@$(PYTHON_OF_VENV) -m ruff check

@@ -1,0 +1,49 @@
+"""Each bench runs, on tiny sizes, and says what it has to say. Its figures mean nothing here and are not looked at.
+
+A bench checks its own work (a sweep that has not ended what it should has no time) and fails when that is wrong.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import BENCHES
+
+PROJECT = Path(__file__).resolve().parents[2]
+SECONDS = 150
+MARKS = {"sweep_tasks": [pytest.mark.database]}
+CLAIMS = {
+    "sweep_tasks": ["N = 20: statements", "N = 600: statements", "N = 20, database 2 ms away: times as long"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 20)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [])) for name in BENCHES])
+def test_a_bench_runs_and_states_its_claims(name: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", "--smoke"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("## ")
+    claims = re.findall(r"^\| (.+?) +\| .+ \| .+ \| (?:met|\*\*not met\*\*) +\|$", ran.stdout, re.MULTILINE)
+    assert claims == CLAIMS[name]
+
+
+def test_every_bench_is_run_by_make_bench() -> None:
+    here = PROJECT / "bench"
+    modules = {file.stem for file in here.glob("*_*.py") if not file.stem.startswith("_")}
+    packages = {file.parent.name for file in here.glob("*/__main__.py")}
+    assert modules | packages == set(BENCHES)
+
+
+def test_what_was_found_by_hand_belongs_to_a_bench() -> None:
+    assert {file.stem for file in (PROJECT / "bench" / "findings").glob("*.md")} <= set(BENCHES)
