@@ -1,7 +1,8 @@
 """EventBridge: takes events from PutEvents and from AWS services, and delivers them to the template's rules.
 
 moto accepts PutEvents and checks it, but delivers to SQS only; here the rules' targets are functions, queues and state
-machines. What is under way when the process dies is lost (on AWS it is not): the product's sweep makes up for it.
+machines. What was accepted is in a journal until it is delivered: a stack that is killed delivers it after its next
+start, again perhaps, as AWS may.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from moto.events.models import EventPattern, EventsBackend
@@ -21,6 +23,7 @@ from moto.sqs import sqs_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from local.event_journal import EventJournal
 from local.functions import FunctionRuntime, Invocation, PayloadTooLarge, UnknownFunction
 from local.replacements import Replacements
 from local.resolve import ACCOUNT_ID, REGION
@@ -43,10 +46,12 @@ class _ListeningRule:
 class EventBus:
     """All buses of the account: rules by bus, and deliveries in a pool of threads."""
 
-    def __init__(self, template: Template, runtime: FunctionRuntime, timers: Timers) -> None:
+    def __init__(self, template: Template, runtime: FunctionRuntime, timers: Timers, journal: EventJournal) -> None:
         self._template = template
         self._runtime = runtime
         self._timers = timers
+        self._journal = journal
+        self._earlier = journal.left()
         self._pool = ThreadPoolExecutor(_PARALLEL_DELIVERIES, thread_name_prefix="event-bus")
         self._open = True
         self._rules = [
@@ -73,24 +78,48 @@ class EventBus:
         for listening in self._rules:
             if listening.rule.bus == bus and listening.pattern.matches_event(dict(event)):
                 for target in listening.rule.targets:
-                    self.deliver(listening.rule, target, event)
+                    payload = _input(target, event)
+                    number = self._journal.add(listening.rule.name, target.arn, payload)
+                    self._begin(listening.rule, target, payload, partial(self._journal.remove, number))
+
+    def resume(self) -> None:
+        """Delivers what a stack that was killed or stopped had accepted before."""
+        targets = {
+            (listening.rule.name, target.arn): (listening.rule, target)
+            for listening in self._rules
+            for target in listening.rule.targets
+        }
+        for left in self._earlier:
+            if (known := targets.get((left.rule, left.target_arn))) is None:
+                _log.warning("rule %s has no target %s any more: its event is dropped", left.rule, left.target_arn)
+                self._journal.remove(left.number)
+            else:
+                self._begin(*known, left.payload, partial(self._journal.remove, left.number))
 
     def deliver(self, rule: Rule, target: Target, event: Mapping[str, Any]) -> None:
-        """Sends an event (or the target's constant Input) to one target; returns at once."""
-        if self._open:
-            self._pool.submit(self._deliver, rule, target, _input(target, event))
+        """Sends a schedule's event (or the target's constant Input) to one target; returns at once.
+
+        It is not kept for a next stack: the schedule comes again.
+        """
+        self._begin(rule, target, _input(target, event), lambda: None)
 
     def close(self) -> None:
-        """Takes no more deliveries and waits for those that have begun; what waits for a retry is forgotten."""
+        """Takes no more deliveries and waits for those that have begun; what waits is left to the next stack."""
         self._open = False
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _deliver(self, rule: Rule, target: Target, payload: Any) -> None:
+    def _begin(self, rule: Rule, target: Target, payload: Any, done: Callable[[], None]) -> None:
+        if self._open:
+            self._pool.submit(self._deliver, rule, target, payload, done)
+
+    def _deliver(self, rule: Rule, target: Target, payload: Any, done: Callable[[], None]) -> None:
+        """Calls ``done`` when nothing is left to do for this delivery."""
         service = target.arn.split(":")[2]
         try:
             if service == "lambda":
-                self._invoke(target.arn, payload, attempt=0)
-            elif service == "sqs":
+                self._invoke(target.arn, payload, 0, done)
+                return
+            if service == "sqs":
                 send_to_queue(target.arn, json.dumps(payload))
             elif service == "states":
                 backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
@@ -103,8 +132,9 @@ class EventBus:
             if target.dead_letter_arn:
                 attributes = {"RULE_ARN": rule.arn, "TARGET_ARN": target.arn, "ERROR_MESSAGE": str(exc)}
                 send_to_queue(target.dead_letter_arn, json.dumps(payload), attributes)
+        done()
 
-    def _invoke(self, arn: str, payload: Any, attempt: int) -> None:
+    def _invoke(self, arn: str, payload: Any, attempt: int, done: Callable[[], None]) -> None:
         """Lambda's asynchronous invocation: up to two retries, then the function's own dead-letter queue.
 
         As on AWS the rule's dead-letter queue is not for errors of the handler, only for what was not delivered.
@@ -114,22 +144,22 @@ class EventBus:
         if function is None:
             raise UnknownFunction(f"Function not found: {arn}")
         invocation = self._runtime.invoke(arn, payload)
-        if invocation.function_error is None:
-            return
-        if attempt < function.retry_attempts:
+        if invocation.function_error is not None and attempt < function.retry_attempts:
             delay = _RETRY_DELAYS[min(attempt, len(_RETRY_DELAYS) - 1)]
-            self._timers.after(delay, lambda: self._retry(arn, payload, attempt + 1))
+            self._timers.after(delay, lambda: self._retry(arn, payload, attempt + 1, done))
             return
-        _log.error("%s failed %d times, its event is given up", function.logical_id, attempt + 1)
-        self._give_up(function, payload, invocation, attempt + 1)
+        if invocation.function_error is not None:
+            _log.error("%s failed %d times, its event is given up", function.logical_id, attempt + 1)
+            self._give_up(function, payload, invocation, attempt + 1)
+        done()
 
-    def _retry(self, arn: str, payload: Any, attempt: int) -> None:
+    def _retry(self, arn: str, payload: Any, attempt: int, done: Callable[[], None]) -> None:
         if self._open:
-            self._pool.submit(self._invoke_logged, arn, payload, attempt)
+            self._pool.submit(self._invoke_logged, arn, payload, attempt, done)
 
-    def _invoke_logged(self, arn: str, payload: Any, attempt: int) -> None:
+    def _invoke_logged(self, arn: str, payload: Any, attempt: int, done: Callable[[], None]) -> None:
         try:
-            self._invoke(arn, payload, attempt)
+            self._invoke(arn, payload, attempt, done)
         except (UnknownFunction, PayloadTooLarge, QueueDoesNotExist):
             _log.exception("the event for %s is lost", arn)
 

@@ -28,6 +28,7 @@ from local.engine_process import EngineProcess
 from local.environment import aws_environment, process_environment
 from local.errors import StackError
 from local.event_bus import EventBus
+from local.event_journal import EventJournal
 from local.functions import FunctionRuntime
 from local.gateway import Gateway
 from local.object_mirror import ObjectMirror
@@ -142,7 +143,9 @@ class LocalStack:
         timers = Timers()
         defer(timers.close)
         runtime = FunctionRuntime(template, timers)
-        bus = EventBus(template, runtime, timers)
+        journal = EventJournal(settings.state_directory / "events.sqlite3")
+        defer(journal.close)
+        bus = EventBus(template, runtime, timers, journal)
         aws = AwsServices(template, runtime, bus, settings.wait_scale)
         pace = Pace(settings.sync_seconds)
         schedules = Schedules(template, bus, timers, pace)
@@ -164,13 +167,15 @@ class LocalStack:
         self._part("database", self._migrate)
         buckets = [bucket.name for bucket in template.buckets.values()]
         mirror = ObjectMirror(mirror_directory(settings.state_directory), buckets)
-        self._part("aws", lambda: aws.start(aws_listener, pace, mirror))
+        # The functions first: whatever AWS's port accepts from now on has somewhere to go.
         self._part("functions", runtime.load)
+        self._part("aws", lambda: aws.start(aws_listener, pace, mirror))
         pollers = QueuePollers(template, runtime)
         defer(pollers.close, _POLLER_SECONDS)
         pollers.start()
         # The first sweep comes with the start: it needs the engine to tell which loads still run.
         self._await_engine()
+        bus.resume()
         self._part("schedules", schedules.start)
 
     def _part(self, name: str, start: Callable[[], None]) -> None:

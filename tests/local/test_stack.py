@@ -18,12 +18,15 @@ from typing import Any
 import httpx
 import pytest
 
+from local.aws import AwsServices
 from local.engine_process import EngineProcess
 from local.errors import StackError
+from local.event_journal import EventJournal
+from local.functions import FunctionRuntime
 from local.ports import PortInUse
 from local.settings import PROJECT, Settings, SettingsError
 from local.stack import LocalStack
-from tests.local.toy_application import toy_settings, wait_for
+from tests.local.toy_application import calls, toy_settings, wait_for
 
 BUCKET = "tandem-uploads-123456789012"
 
@@ -64,6 +67,50 @@ def test_stacks_one_after_another_know_nothing_of_each_other_and_leave_nothing(t
     assert sys.path == path
     assert "toys.memory" not in sys.modules
     wait_for(lambda: set(threading.enumerate()) <= threads, "the end of all threads")
+
+
+def test_an_event_that_was_accepted_is_delivered_by_the_next_stack(tmp_path: Path) -> None:
+    detail = json.dumps({"kind": "plain", "fail": "always"})
+    with LocalStack(toy_settings(tmp_path)) as first:
+        entry = {"Source": "toy", "DetailType": "Greeted", "Detail": detail, "EventBusName": "tandem-local"}
+        identifier = first.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"]
+        # It failed once and waits for its second attempt: the stack ends before that.
+        wait_for(lambda: calls("listener"), "the first attempt")
+    with LocalStack(toy_settings(tmp_path)):
+        wait_for(lambda: len(calls("listener")) == 2, "both attempts of the next stack")
+        assert {event["id"] for event in calls("listener")} == {identifier}
+        journal = EventJournal(tmp_path / "events.sqlite3")
+        wait_for(lambda: not journal.left(), "the end of the delivery")
+        journal.close()
+
+
+def test_a_stack_takes_no_event_before_its_functions_can_handle_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    load, start = FunctionRuntime.load, AwsServices.start
+
+    def note_load(self: FunctionRuntime) -> None:
+        load(self)
+        order.append("functions")
+
+    def note_start(self: AwsServices, *arguments: Any) -> None:
+        order.append("aws")
+        start(self, *arguments)
+
+    monkeypatch.setattr(FunctionRuntime, "load", note_load)
+    monkeypatch.setattr(AwsServices, "start", note_start)
+    with LocalStack(toy_settings(tmp_path)):
+        assert order == ["functions", "aws"]
+
+
+def test_events_older_than_a_lambda_keeps_them_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = EventJournal(tmp_path / "events.sqlite3")
+    number = journal.add("rule", "arn", {"a": 1})
+    assert [(each.number, each.payload) for each in journal.left()] == [(number, {"a": 1})]
+    monkeypatch.setattr("local.event_journal.LONGEST_KEPT_SECONDS", -1)
+    assert journal.left() == []
+    journal.close()
 
 
 def test_a_second_stack_in_the_process_is_refused(tmp_path: Path) -> None:
