@@ -46,6 +46,8 @@ _log = logging.getLogger(__name__)
 LOCAL_PARAMETERS = {"EventBusName": LOCAL_BUS_NAME, "Stage": "local", "Environment": "local"}
 # On AWS each function in flight is a process with one connection; here one process serves all of them.
 LOCAL_VARIABLES = {
+    # No CloudWatch reads what is measured here.
+    "POWERTOOLS_METRICS_NAMESPACE": "",
     "TANDEM_DATABASE_POOL_SIZE": "20",
     # Only RDS asks for its certificates; and the migrations lie in the project, not in a layer.
     "TANDEM_DATABASE_CA_FILE": "",

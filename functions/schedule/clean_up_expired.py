@@ -3,10 +3,11 @@
 from dataclasses import asdict
 
 from tandem.bootstrap import application
-from tandem.triggers.metrics import publish
 
 
 def handler(event: object, context: object) -> dict[str, object]:
     report = application().clean_up_expired()
-    publish({"UploadBytes": report.upload_bytes, "TasksDeleted": report.tasks, "UploadsDeleted": report.uploads})
+    application().meter.record(
+        {"UploadBytes": report.upload_bytes, "TasksDeleted": report.tasks, "UploadsDeleted": report.uploads}
+    )
     return asdict(report)

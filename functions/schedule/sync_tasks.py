@@ -9,4 +9,7 @@ from tandem.triggers.ticks import is_extra
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:
-    return asdict(application().sync_tasks(extra=is_extra(event)))
+    report = application().sync_tasks(extra=is_extra(event))
+    if not report.skipped:
+        application().meter.record({"SweepSeconds": report.seconds, "TasksSwept": report.looked_at})
+    return asdict(report)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tandem.adapters.aws.clients import AwsClients
+from tandem.adapters.metric_log import EmbeddedMetrics
 from tandem.adapters.system import RandomIds, SystemClock
 from tandem.settings import Settings
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tandem.adapters.aws.workflows import StepFunctions
     from tandem.adapters.database.housekeeping import SqlHousekeeping
     from tandem.adapters.database.transactions import SqlDatabase
-    from tandem.adapters.engine.client import HttpLoadEngine
+    from tandem.domain.load_engine import LoadEngine
     from tandem.domain.pages import ConsoleFiles, ReportWriter
     from tandem.services.abort_experiment import AbortExperiment
     from tandem.services.analyse_run import AnalyseRun
@@ -73,6 +74,7 @@ class Application:
         self.clock = SystemClock()
         self.ids = RandomIds()
         self.aws = AwsClients()
+        self.meter = EmbeddedMetrics(settings.metrics_namespace, settings.service)
 
     @cached_property
     def database(self) -> "SqlDatabase":
@@ -85,7 +87,7 @@ class Application:
             size=settings.database_pool_size,
             ca_file=settings.database_ca_file,
         )
-        return SqlDatabase(open_engine(wanted))
+        return SqlDatabase(open_engine(wanted), meter=self.meter)
 
     def _database_url_from_secret(self, arn: str | None) -> "URL":
         from sqlalchemy.engine import URL
@@ -108,16 +110,18 @@ class Application:
         return value
 
     @cached_property
-    def engine(self) -> "HttpLoadEngine":
+    def engine(self) -> "LoadEngine":
         from zoneinfo import ZoneInfo
 
         from tandem.adapters.engine.client import HttpLoadEngine
+        from tandem.adapters.engine.measured import MeasuredEngine
         from tandem.adapters.engine.settings import EngineSettings
 
         arn = self.settings.engine_token_secret_arn
         token = None if arn is None else self._secret(arn)["token"]
         zone = ZoneInfo(self.settings.engine_zone)
-        return HttpLoadEngine(EngineSettings(base_url=self.settings.engine_url, token=token, zone=zone))
+        client = HttpLoadEngine(EngineSettings(base_url=self.settings.engine_url, token=token, zone=zone))
+        return MeasuredEngine(client, self.meter)
 
     @cached_property
     def objects(self) -> "S3ObjectStore":

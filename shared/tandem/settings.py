@@ -12,7 +12,8 @@ from tandem.domain.target import TargetAllowList
 class Settings:
     """``database_url`` is for local use; deployed functions get a secret with username and password.
 
-    Host, port and dbname stand in that secret too, or in the settings of those names.
+    Host, port and dbname stand in that secret too, or in the settings of those names. Without a metrics namespace,
+    as on one machine, nothing is measured.
     """
 
     database_url: str | None = None
@@ -33,6 +34,8 @@ class Settings:
     state_machine_arn: str = ""
     bucket: str = ""
     retention_days: int = 30
+    metrics_namespace: str | None = None
+    service: str = "tandem"
     limits: Limits = field(default_factory=Limits)
     preflight: PreflightPolicy = field(default_factory=PreflightPolicy)
 
@@ -60,6 +63,8 @@ class Settings:
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
             retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),
+            metrics_namespace=given.get("POWERTOOLS_METRICS_NAMESPACE"),
+            service=given.get("POWERTOOLS_SERVICE_NAME", defaults.service),
             preflight=_preflight(given),
             limits=Limits(
                 start=_whole(given, "TANDEM_START_SECONDS", int(limits.start)),

@@ -1,7 +1,15 @@
 """docs/operations.md names every alarm, metric and setting, and its sums are those of the template."""
 
+import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from tandem.adapters.engine.measured import ERRORS, LATENCY
+from tandem.domain.housekeeping import Statistics
+from tandem.domain.measurements import EngineCall, RunMetric
+from tandem.services.publish_statistics import metrics_of
 
 from tests.architecture.test_template_is_one_truth import (
     DOCUMENT,
@@ -10,6 +18,7 @@ from tests.architecture.test_template_is_one_truth import (
     RESOURCES,
     copies,
     holds_a_connection,
+    nodes,
 )
 
 TEXT = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -22,14 +31,53 @@ def test_every_alarm_has_its_line() -> None:
     assert not [name for name in alarms if name not in TEXT]
 
 
-def test_every_metric_that_an_alarm_rests_on_is_named() -> None:
-    metrics = {
-        each["Properties"]["MetricName"]
-        for each in RESOURCES.values()
-        if each["Type"] == "AWS::CloudWatch::Alarm" and isinstance(each["Properties"]["Namespace"], dict)
-    }
-    assert len(metrics) > 5
-    assert not [name for name in metrics if f"`{name}`" not in TEXT]
+def own_metrics_of(node: dict[str, Any]) -> set[str]:
+    """The metrics of our own namespace that a resource names."""
+    return {each["MetricName"] for each in nodes(node) if isinstance(each.get("Namespace"), dict)}
+
+
+def made() -> set[str]:
+    """The metrics that the code writes, and those that filters make of its log lines."""
+    found = set(RunMetric) | {LATENCY, ERRORS}
+    nothing = Statistics(0, 0, 0, 0, None, 0, None, None, 0)
+    found |= set(metrics_of(nothing, datetime.now(UTC)))
+    for file in (PROJECT / "functions" / "schedule").glob("*.py"):
+        found |= set(re.findall(r'"([A-Z]\w+)":', file.read_text(encoding="utf-8")))
+    for each in RESOURCES.values():
+        if each["Type"] == "AWS::Logs::MetricFilter":
+            found |= {made["MetricName"] for made in each["Properties"]["MetricTransformations"]}
+    return {str(name) for name in found}
+
+
+def test_alarms_and_dashboard_rest_on_metrics_that_somebody_makes() -> None:
+    alarms = [each for each in RESOURCES.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    watched = set[str]().union(*(own_metrics_of(each) for each in alarms))
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    for widget in json.loads(re.sub(r"\$\{[^}]*\}", "x", body))["widgets"]:
+        namespace = None
+        for metric in widget["properties"].get("metrics", ()):
+            namespace = metric[0] if metric[0] not in {".", "..."} else namespace
+            if namespace == "Tandem/x" and metric[0] != "...":
+                watched.add(metric[1])
+    assert len(watched) > 15
+    assert watched <= made()
+
+
+def test_every_metric_is_named() -> None:
+    assert not [name for name in made() if f"`{name}`" not in TEXT]
+
+
+def test_the_cost_counts_every_metric_and_alarm() -> None:
+    # Those of calls are one for each kind and one for all together.
+    metrics = len(made()) - 2 + 2 * (len(EngineCall) + 1)
+    # An alarm costs by the metrics that it watches.
+    alarms = sum(
+        sum("MetricName" in each for each in nodes(alarm))
+        for alarm in RESOURCES.values()
+        if alarm["Type"] == "AWS::CloudWatch::Alarm"
+    )
+    assert f"| {metrics} × 0.30 |" in TEXT
+    assert f"| {alarms} × 0.10 |" in TEXT
 
 
 def test_every_setting_is_in_the_table() -> None:

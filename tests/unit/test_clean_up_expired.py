@@ -56,7 +56,7 @@ class Rows:
         return set(upload_ids) & set(self.uploads)
 
     def statistics(self, now: datetime, overdue_since: datetime) -> Statistics:
-        return Statistics(1, 2, 3, 4, NOON - DAY, 5, None, 6)
+        return Statistics(1, 2, 3, 4, NOON - DAY, 5, None, NOON - timedelta(seconds=40), 6)
 
 
 class Files:
@@ -122,4 +122,5 @@ def test_statistics_become_metrics_with_ages_in_seconds() -> None:
     metrics = metrics_of(Rows().statistics(NOON, NOON), NOON)
     assert metrics["OldestPendingStopSeconds"] == 86_400
     assert metrics["OldestMessageSeconds"] == 0
+    assert metrics["SweepAgeSeconds"] == 40
     assert (metrics["TasksPending"], metrics["TasksRunning"], metrics["TasksOverdue"]) == (1, 2, 3)

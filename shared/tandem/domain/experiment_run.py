@@ -1,7 +1,8 @@
 """One experiment task and the load test that goes with it: everything the orchestration has to remember, and its rules.
 
 ``ExperimentRun`` is the one place in which a task changes its state. Each change notes its audit entries and its
-outgoing messages on the run; the repository writes row, audit and outbox in one transaction. All times are aware UTC.
+outgoing messages on the run; the repository writes row, audit and outbox in one transaction, and what was measured is
+told when that has committed. All times are aware UTC.
 """
 
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.identity import Owner
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, StatusAnswer
+from tandem.domain.measurements import RunMetric
 from tandem.domain.messages import Channel, EventName, Message, Subject
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import LoadTestTask, TaskStatus
@@ -126,6 +128,12 @@ class StepResult:
 
 
 _STOPPED_ON_PURPOSE = frozenset({StopReason.USER, StopReason.EXPERIMENT_ENDED, StopReason.STOP_ON_COMPLETION})
+_ENDED_AS = {
+    TaskStatus.SUCCEEDED: RunMetric.SUCCEEDED,
+    TaskStatus.FAILED: RunMetric.FAILED,
+    TaskStatus.STOPPED: RunMetric.STOPPED,
+    TaskStatus.TIMEOUT: RunMetric.TIMED_OUT,
+}
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _UNTIL_THE_NEXT_SWEEP = timedelta(seconds=35)
 _LONGEST_PATH = 512
@@ -182,6 +190,7 @@ class ExperimentRun:
     loaded_status: TaskStatus | None = None
     audit: list[AuditEntry] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    measured: dict[str, float] = field(default_factory=dict)
 
     # --- what is so -------------------------------------------------------------------------------------------------
 
@@ -326,6 +335,7 @@ class ExperimentRun:
             return
         task.start_time = now
         self.load_accepted_at = now
+        self.measured[RunMetric.EVENT_TO_LOAD] = self._since_start_was_due(now)
         self.deadline = now + timedelta(
             seconds=self.required_plan.strategy.traffic_duration_sec + grace_seconds,
         )
@@ -336,6 +346,7 @@ class ExperimentRun:
         if self.load_started_at is not None:
             return
         self.load_started_at = now
+        self.measured[RunMetric.EVENT_TO_FIRST_SAMPLE] = self._since_start_was_due(now)
         if self.fault_at is None:
             self.window_due_at = now + self._lead
 
@@ -439,7 +450,7 @@ class ExperimentRun:
     def confirm_stop(self, now: datetime) -> None:
         """The engine says that the run is over."""
         if self.stop_pending:
-            self.stop_confirmed_at = now
+            self._note_confirmed_stop(now)
 
     def learn(self, answer: StatusAnswer, now: datetime, *, is_sweep: bool) -> None:
         """Take what the engine said about our run (``engine_state``); silence changes nothing."""
@@ -488,7 +499,7 @@ class ExperimentRun:
         """The engine answers and knows no load of ours: nothing is left to stop, and a task that waited for it ends."""
         if not self.stop_pending or self.stop_cause is None:
             return
-        self.stop_confirmed_at = now
+        self._note_confirmed_stop(now)
         reason = f"{self.stop_reason}; the engine knows no load of this task"
         status = TaskStatus.STOPPED if self.stop_cause in _STOPPED_ON_PURPOSE else TaskStatus.FAILED
         self.end_task(status, reason, now)
@@ -561,6 +572,15 @@ class ExperimentRun:
     def _lead(self) -> timedelta:
         return timedelta(seconds=self.required_plan.strategy.start_before_fault_sec)
 
+    def _since_start_was_due(self, now: datetime) -> float:
+        due = max(self.created_at, self.start_due_at or self.created_at)
+        return max(0.0, (now - due).total_seconds())
+
+    def _note_confirmed_stop(self, now: datetime) -> None:
+        self.stop_confirmed_at = now
+        if self.stop_requested_at is not None:
+            self.measured[RunMetric.STOP] = max(0.0, (now - self.stop_requested_at).total_seconds())
+
     def _intend_stop(self, cause: StopReason, reason: str, now: datetime) -> None:
         """Remember that the engine must stop our load, unless that is known already or nothing can run there."""
         if self.stop_requested_at is None and self.may_be_on_engine:
@@ -584,6 +604,8 @@ class ExperimentRun:
         if not task.status.may_become(status):
             raise Conflict(f"task {task.task_id} is {task.status} and cannot become {status}")
         before, task.status = task.status, status
+        if status.ended:
+            self.measured[_ENDED_AS[status]] = 1
         self._record_transition(before, status, reason, now)
 
     def _record_transition(self, before: TaskStatus | None, after: TaskStatus, reason: str, now: datetime) -> None:

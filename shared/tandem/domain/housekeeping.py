@@ -8,7 +8,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Counts at one moment. ``oldest_*`` are None when there is none; ``database_bytes`` counts tables and indexes."""
+    """Counts at one moment. ``oldest_*`` are None when there is none, ``last_sweep`` when there never was one;
+    ``database_bytes`` counts tables and indexes.
+    """
 
     tasks_pending: int
     tasks_running: int
@@ -17,6 +19,7 @@ class Statistics:
     oldest_pending_stop: datetime | None
     messages_waiting: int
     oldest_message: datetime | None
+    last_sweep: datetime | None
     database_bytes: int
 
 

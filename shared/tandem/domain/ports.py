@@ -162,7 +162,9 @@ class Outbox(Protocol):
 class Leases(Protocol):
     def acquire(self, name: str, holder: str, now: datetime, until: datetime) -> bool: ...
 
-    def release(self, name: str, holder: str) -> None: ...
+    def release(self, name: str, holder: str, now: datetime, *, done: bool) -> None:
+        """Give a lease back; ``done`` notes that the work it was taken for has been done to its end."""
+        ...
 
 
 class TaskCounter(Protocol):

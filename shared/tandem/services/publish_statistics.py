@@ -30,6 +30,7 @@ def metrics_of(found: Statistics, now: datetime) -> dict[str, float]:
         "OldestPendingStopSeconds": _age(found.oldest_pending_stop, now),
         "MessagesWaiting": found.messages_waiting,
         "OldestMessageSeconds": _age(found.oldest_message, now),
+        "SweepAgeSeconds": _age(found.last_sweep, now),
         "DatabaseBytes": found.database_bytes,
     }
 

@@ -5,7 +5,7 @@ nothing: the next one reads the same rows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock, Ids
@@ -24,12 +24,15 @@ LEASE = "sync"
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What one sweep did. ``engine_silent``: loads about which the engine gave no usable answer."""
+    """What one sweep did. ``engine_silent``: loads about which the engine gave no usable answer; ``seconds``: how long
+    it took.
+    """
 
     looked_at: int = 0
     changed: int = 0
     engine_silent: int = 0
     delivered: int = 0
+    seconds: float = 0
     skipped: bool = False
 
 
@@ -63,16 +66,21 @@ class SyncTasks:
         if not self._database.write(lambda uow: uow.leases.acquire(LEASE, holder, now, until)):
             log(LogEvent.SWEEP_SKIPPED)
             return SweepReport(skipped=True)
+        done = False
         try:
             report = self._sweep(extra=extra)
+            done = True
         finally:
-            self._database.write(lambda uow: uow.leases.release(LEASE, holder))
+            ended = self._clock.now()
+            self._database.write(lambda uow: uow.leases.release(LEASE, holder, ended, done=done))
+        report = replace(report, seconds=(ended - now).total_seconds())
         log(
             LogEvent.SWEEP_DONE,
             looked_at=report.looked_at,
             changed=report.changed,
             engine_silent=report.engine_silent,
             delivered=report.delivered,
+            seconds=report.seconds,
         )
         return report
 

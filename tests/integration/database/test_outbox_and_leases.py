@@ -39,7 +39,7 @@ def test_a_lease_has_one_holder_until_it_ends(database: SqlDatabase) -> None:
 
 def test_a_lease_that_was_given_back_is_free(database: SqlDatabase) -> None:
     database.write(lambda uow: uow.leases.acquire("sync", "first", NOON, NOON + SOON))
-    database.write(lambda uow: uow.leases.release("sync", "second"))
+    database.write(lambda uow: uow.leases.release("sync", "second", NOON, done=False))
     assert not database.write(lambda uow: uow.leases.acquire("sync", "second", NOON, NOON + SOON))
-    database.write(lambda uow: uow.leases.release("sync", "first"))
+    database.write(lambda uow: uow.leases.release("sync", "first", NOON, done=True))
     assert database.write(lambda uow: uow.leases.acquire("sync", "second", NOON, NOON + SOON))

@@ -21,6 +21,7 @@ from tandem.domain.task import TaskStatus
 
 from tests.factories.experiments import NOON, OWNER, engine_run, open_run, run, seconds_after_noon, started_run
 from tests.factories.statements import counted_statements
+from tests.fakes.meter import RememberingMeter
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def add(database: SqlDatabase, *runs: ExperimentRun) -> None:
 
 def kept(run: ExperimentRun) -> dict[str, object]:
     """What must come back from the database as it went in; the task's own times have whole seconds."""
-    skipped = {"task", "audit", "messages", "loaded_status"}
+    skipped = {"task", "audit", "messages", "measured", "loaded_status"}
     return {each.name: getattr(run, each.name) for each in fields(run) if each.name not in skipped}
 
 
@@ -177,3 +178,29 @@ def test_reading_a_task_takes_one_statement_and_a_page_takes_two(sql_engine: Eng
         with counted_statements(sql_engine) as sent:
             database.read(lambda uow: uow.runs.page(OWNER, TaskFilter(), PageRequest(1, 50)))
         assert len(sent) == 2
+
+
+def test_what_was_measured_is_told_once_and_only_after_the_commit(database_url: str) -> None:
+    meter = RememberingMeter()
+    measuring = SqlDatabase(open_engine(Connections(database_url, size=2)), meter=meter)
+    try:
+        measuring.write(lambda uow: uow.runs.add(run()))
+        attempts: list[int] = []
+        told_before_the_commit: list[int] = []
+
+        def accept(uow: UnitOfWork) -> None:
+            locked = uow.runs.lock("et-1")
+            assert locked is not None
+            locked.accept_load(engine_run(), 120, seconds_after_noon(2))
+            uow.runs.save([locked])
+            attempts.append(1)
+            if len(attempts) == 1:
+                raise RowChanged
+            told_before_the_commit.append(len(meter.recorded))
+
+        measuring.write(accept)
+        assert (len(attempts), told_before_the_commit) == (2, [0])
+        measuring.write(accept)
+        assert meter.values_of("EventToLoadSeconds") == [2]
+    finally:
+        measuring.close()

@@ -398,3 +398,27 @@ def test_a_path_too_long_for_its_column_is_left_out() -> None:
     begun.accept_load(engine_run(result_path="r" * 513, log_path="l" * 512), 120, NOON)
     assert begun.started_task.result_path is None
     assert begun.started_task.log_path == "l" * 512
+
+
+def test_a_run_measures_each_of_its_facts_once() -> None:
+    measured = run(stop_on_completion=True)
+    measured.try_start(NOON)
+    measured.attempt_start(NOON)
+    for _ in range(2):
+        measured.accept_load(engine_run(), 120, seconds_after_noon(2))
+        measured.see_first_sample(seconds_after_noon(3))
+    assert measured.measured == {"EventToLoadSeconds": 2, "EventToFirstSampleSeconds": 3}
+    measured.measured.clear()
+    measured.request_stop(StopReason.USER, "enough", seconds_after_noon(10))
+    for later in (14, 20):
+        measured.learn(engine_run(EngineStatus.STOPPED), seconds_after_noon(later), is_sweep=False)
+    assert measured.measured == {"StopSeconds": 4, "TasksStopped": 1}
+
+
+def test_a_planned_wait_is_no_part_of_the_time_to_the_load() -> None:
+    measured = run(fault_at=seconds_after_noon(600))
+    measured.start_due_at = seconds_after_noon(585)
+    measured.try_start(seconds_after_noon(585))
+    measured.attempt_start(seconds_after_noon(585))
+    measured.accept_load(engine_run(), 120, seconds_after_noon(586))
+    assert measured.measured == {"EventToLoadSeconds": 1}

@@ -106,6 +106,7 @@ class SqlHousekeeping:
                 oldest_pending_stop=stops.oldest,
                 messages_waiting=messages.number,
                 oldest_message=messages.oldest,
+                last_sweep=connection.execute(select(func.max(tables.lease.c.done_at))).scalar_one(),
                 database_bytes=_bytes_of(connection),
             )
 

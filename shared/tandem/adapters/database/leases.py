@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from tandem.adapters.database import tables
 
@@ -23,7 +23,9 @@ class SqlLeases:
         self._connection.execute(update(table).where(table.c.name == name).values(holder=holder, expires_at=until))
         return True
 
-    def release(self, name: str, holder: str) -> None:
-        """Give the lease back, unless it went to somebody else meanwhile."""
+    def release(self, name: str, holder: str, now: datetime, *, done: bool) -> None:
+        """Give the lease back, unless it went to somebody else meanwhile; ``done``: what it was taken for is done."""
         table = tables.lease
-        self._connection.execute(delete(table).where(table.c.name == name, table.c.holder == holder))
+        mine = (table.c.name == name, table.c.holder == holder)
+        values = {"holder": "", "expires_at": now} | ({"done_at": now} if done else {})
+        self._connection.execute(update(table).where(*mine).values(**values))

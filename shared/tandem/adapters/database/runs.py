@@ -61,6 +61,7 @@ class RowChanged(Exception):
 class SqlRuns:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.measured: list[dict[str, float]] = []
 
     def add(self, run: ExperimentRun) -> None:
         """Insert a new run, with its task when it has one."""
@@ -148,7 +149,9 @@ class SqlRuns:
         SqlAudit(self._connection).append(entries)
         moment = max((entry.at for entry in entries), default=max(run.created_at for run in runs))
         SqlOutbox(self._connection).append([message for run in runs for message in run.messages], moment)
+        self.measured += [run.measured.copy() for run in runs if run.measured]
         for run in runs:
+            run.measured.clear()
             run.audit.clear()
             run.messages.clear()
             run.loaded_status = None if run.task is None else run.task.status

@@ -252,12 +252,13 @@ upload = Table(
     **_MYSQL,
 )
 
-# Who may sweep now: a lease that ends by itself, because its holder may die.
+# Who may sweep now: a lease that ends by itself, because its holder may die; and when a sweep was last done.
 lease = Table(
     "t_chaos_load_test_lease",
     metadata,
     Column("name", String(64), primary_key=True),
     Column("holder", String(64), nullable=False),
     Column("expires_at", _MILLIS, nullable=False),
+    Column("done_at", _MILLIS),
     **_MYSQL,
 )

@@ -21,6 +21,7 @@ from tandem.adapters.database.strategies import SqlStrategies
 from tandem.adapters.database.task_counts import SqlTaskCounts
 from tandem.adapters.database.uploads import SqlUploads
 from tandem.domain.errors import DatabaseUnavailable
+from tandem.domain.measurements import Meter
 from tandem.domain.ports import UnitOfWork
 
 T = TypeVar("T")
@@ -49,15 +50,25 @@ class SqlUnitOfWork:
 
 
 class SqlDatabase:
-    """The Database port over an engine."""
+    """The Database port over an engine. What runs measured goes to the meter once its transaction has committed."""
 
-    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep, meter: Meter | None = None) -> None:
         self._engine = engine
+        self._meter = meter
         self._sleep = sleep
         self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        return self.transact(lambda connection: work(SqlUnitOfWork(connection)))
+        def unit(connection: Connection) -> tuple[T, SqlUnitOfWork]:
+            uow = SqlUnitOfWork(connection)
+            return work(uow), uow
+
+        result, committed = self.transact(unit)
+        if self._meter is not None:
+            # Dying here loses a measurement; one told before the commit could be of something that never happened.
+            for measured in committed.runs.measured:
+                self._meter.record(measured)
+        return result
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         return self.transact(lambda connection: work(SqlUnitOfWork(connection)), read_only=True)
