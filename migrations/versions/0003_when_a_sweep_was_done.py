@@ -1,14 +1,14 @@
 """When a sweep was last done: its age is one of the statistics.
 
-Revision: 0002
+Revision: 0003
 """
 
 from alembic import op
 from sqlalchemy import Column, DateTime
 from sqlalchemy.dialects import mysql
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
