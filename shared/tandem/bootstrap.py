@@ -3,7 +3,6 @@
 Imports stand inside the properties, so that a function pays at its cold start only for what it uses.
 """
 
-import json
 import os
 import threading
 from functools import cached_property
@@ -15,6 +14,8 @@ from tandem.adapters.system import RandomIds, SystemClock
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.engine import URL
 
     from tandem.adapters.aws.object_store import S3ObjectStore
@@ -82,18 +83,24 @@ class Application:
         from tandem.adapters.database.transactions import SqlDatabase
 
         settings = self.settings
+        arn = settings.database_secret_arn
         wanted = Connections(
-            url=settings.database_url or self._database_url_from_secret(settings.database_secret_arn),
+            url=settings.database_url or self._database_url_from_secret(arn),
             size=settings.database_pool_size,
             ca_file=settings.database_ca_file,
+            read_login=None if settings.database_url else lambda: self._login(arn),
         )
         return SqlDatabase(open_engine(wanted), meter=self.meter)
+
+    def _login(self, arn: str | None) -> tuple[str, str]:
+        secret = self._secret(arn, "username", "password")
+        return secret["username"], secret["password"]
 
     def _database_url_from_secret(self, arn: str | None) -> "URL":
         from sqlalchemy.engine import URL
 
         # A secret that RDS manages holds nothing but the user.
-        secret, settings = self._secret(arn), self.settings
+        secret, settings = self._secret(arn, "username", "password"), self.settings
         return URL.create(
             "mysql+pymysql",
             username=secret["username"],
@@ -103,11 +110,12 @@ class Application:
             database=secret.get("dbname") or settings.database_name,
         )
 
-    def _secret(self, arn: str | None) -> dict[str, str]:
+    def _secret(self, arn: str | None, *needed: str) -> "Mapping[str, str]":
+        from tandem.adapters.aws.secrets import SecretsManager
+
         if arn is None:
             raise ValueError("neither TANDEM_DATABASE_URL nor TANDEM_DATABASE_SECRET_ARN is set")
-        value: dict[str, str] = json.loads(self.aws.secrets.get_secret_value(SecretId=arn)["SecretString"])
-        return value
+        return SecretsManager(self.aws).read(arn, *needed)
 
     @cached_property
     def engine(self) -> "LoadEngine":
@@ -118,10 +126,14 @@ class Application:
         from tandem.adapters.engine.settings import EngineSettings
 
         arn = self.settings.engine_token_secret_arn
-        token = None if arn is None else self._secret(arn)["token"]
-        zone = ZoneInfo(self.settings.engine_zone)
-        client = HttpLoadEngine(EngineSettings(base_url=self.settings.engine_url, token=token, zone=zone))
-        return MeasuredEngine(client, self.meter)
+        read_token = None if arn is None else lambda: self._secret(arn, "token")["token"]
+        settings = EngineSettings(
+            base_url=self.settings.engine_url,
+            token=None if read_token is None else read_token(),
+            read_token=read_token,
+            zone=ZoneInfo(self.settings.engine_zone),
+        )
+        return MeasuredEngine(HttpLoadEngine(settings), self.meter)
 
     @cached_property
     def objects(self) -> "S3ObjectStore":

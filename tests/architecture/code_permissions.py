@@ -21,6 +21,8 @@ ACTIONS_OF_CALL = {
     "send_task_success": {"states:SendTaskSuccess"},
     "start_execution": {"states:StartExecution"},
     "list_executions": {"states:ListExecutions"},
+    # Granted by secret: SECRETS.
+    "get_secret_value": {"secretsmanager:GetSecretValue"},
 }
 # How the services name their ports.
 FIELD_OF_ADAPTER = {
@@ -28,6 +30,7 @@ FIELD_OF_ADAPTER = {
     "S3KeptObjects": "_objects",
     "StepFunctions": "_workflows",
     "AwsMessageSender": "_sender",
+    "SqsTicks": "_ticks",
 }
 SECRETS = {
     "database": "ReadDatabaseSecret",

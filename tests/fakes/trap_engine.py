@@ -93,6 +93,8 @@ class TrapEngine:
     def __init__(self, traps: Traps | None = None, *, now: Callable[[], float] = time.time, port: int = 0) -> None:
         self._first_traps = traps or Traps()
         self.traps = self._first_traps
+        # When set, whoever does not bring it is turned away.
+        self.token: str | None = None
         self.calls: list[CallRecord] = []
         self._now = now
         self._advanced = 0.0
@@ -647,6 +649,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         call, parts = _route(method, target.path)
         fault = engine.record(call, method, self.path, body, dict(self.headers.items()))
+        if engine.token is not None and self.headers.get("Authorization") != f"Bearer {engine.token}":
+            self._send(Reply(401, b'{"success": false, "error": "a bearer token is needed"}'))
+            return
         if fault is not None and not self._is_done_anyway(fault):
             self._fail(fault)
             return

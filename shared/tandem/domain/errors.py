@@ -112,6 +112,12 @@ class DatabaseUnavailable(AppError):
     code = "DATABASE_UNAVAILABLE"
 
 
+class SecretUnavailable(AppError):
+    """A secret that we need cannot be read, or does not hold what it should."""
+
+    code = "SECRET_UNAVAILABLE"
+
+
 class NotHealthy(AppError):
     """Something that the API stands on cannot be reached; ``details`` name it."""
 

@@ -21,6 +21,7 @@ from tandem.domain.errors import (
     MalformedRequest,
     NotFound,
     NotHealthy,
+    SecretUnavailable,
     TooLarge,
     Unauthenticated,
     UnreadableResults,
@@ -50,6 +51,7 @@ STATUS_OF: dict[type[AppError], int] = {
     EngineUnavailable: 503,
     DatabaseUnavailable: 503,
     NotHealthy: 503,
+    SecretUnavailable: 503,
     StorageUnavailable: 503,
 }
 """The status of each family of errors; a subclass has that of the nearest family above it."""

@@ -18,7 +18,7 @@ from tandem.domain.errors import (
     EngineRefused,
     EngineUnavailable,
 )
-from tandem.domain.load_engine import EngineStatus, StartLoad, StopAnswer
+from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad, StopAnswer
 from tandem.domain.task import TaskStatus
 
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
@@ -220,6 +220,56 @@ def test_the_token_goes_with_every_request(engine: TrapEngine) -> None:
     ids = [whole.start(LOAD).execution_id]
     whole.statuses(ids, budget_seconds=2.0)
     assert {record.headers["Authorization"] for record in engine.calls} == {"Bearer s3cret-token"}
+
+
+class Secret:
+    """The token as its secret holds it, and how often it was read."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.reads = 0
+
+    def read(self) -> str:
+        self.reads += 1
+        return self.token
+
+
+def test_a_token_that_was_changed_is_read_anew_once_and_the_call_is_made_again(engine: TrapEngine) -> None:
+    secret = Secret("first")
+    warm = client(engine, token="first", read_token=secret.read)
+    engine.token = secret.token = "second"
+    started = warm.start(LOAD)
+    assert warm.status(started.execution_id) is not None
+    assert (secret.reads, len(engine.calls_of(Call.START))) == (1, 2)
+    assert engine.running() == {started.execution_id}
+
+
+def test_a_changed_token_is_noticed_by_looks_at_many_states_by_files_and_by_uploads(engine: TrapEngine) -> None:
+    first, *others = [client(engine).start(LOAD) for _ in range(3)]
+    ids = [each.execution_id for each in (first, *others)]
+    secret = Secret("second")
+    engine.token = "second"
+    warm = client(engine, token="first", read_token=secret.read)
+    assert all(isinstance(each, EngineRun) for each in warm.statuses(ids, budget_seconds=2.0).values())
+    warm = client(engine, token="first", read_token=secret.read)
+    with warm.open_result_file(first.result_path or "") as pieces:
+        assert isinstance(b"".join(pieces), bytes)
+    # What was sent in pieces is gone: the caller sends it again.
+    warm = client(engine, token="first", read_token=secret.read)
+    with pytest.raises(EngineUnavailable):
+        warm.upload_plan("plan.jmx", iter([b"<x/>"]))
+    assert warm.upload_plan("plan.jmx", iter([b"<x/>"]))
+    assert warm.health()
+
+
+def test_a_token_that_is_simply_wrong_is_not_read_with_every_call(engine: TrapEngine) -> None:
+    engine.token = "right"
+    secret = Secret("wrong")
+    warm = client(engine, token="wrong", read_token=secret.read)
+    for _ in range(3):
+        with pytest.raises(EngineRefused):
+            warm.list_runs()
+    assert secret.reads == 1
 
 
 # --- traps of the API -------------------------------------------------------------------------------------------

@@ -1,26 +1,32 @@
 """Engines of SQLAlchemy for the two databases, with the settings that each needs."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 READ_ONLY = "tandem_read_only"
+ACCESS_DENIED = 1045
+"""MySQL's word for a wrong name or password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
     """``url`` as SQLAlchemy reads it; ``size`` bounds the connections; ``ca_file`` turns on TLS with that bundle.
 
-    ``answer_seconds``: how long one statement may take before the connection counts as lost.
+    ``answer_seconds``: how long one statement may take before the connection counts as lost. ``read_login``: name and
+    password as they are now, for when the server does not take those of ``url`` any more.
     """
 
     url: str | URL
     size: int = 1
     ca_file: str | None = None
     answer_seconds: int = 20
+    read_login: Callable[[], tuple[str, str]] | None = None
 
 
 def open_engine(wanted: Connections) -> Engine:
@@ -37,7 +43,7 @@ def open_engine(wanted: Connections) -> Engine:
     if wanted.ca_file is not None:
         # One context for all connections: PyMySQL would read the CA bundle again at each connect.
         arguments["ssl"] = ssl.create_default_context(cafile=wanted.ca_file)
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="mysql+pymysql", query={**url.query, "charset": "utf8mb4"}),
         # READ COMMITTED: a plain read after a locking one must not see an older snapshot.
         isolation_level="READ COMMITTED",
@@ -46,6 +52,29 @@ def open_engine(wanted: Connections) -> Engine:
         connect_args=arguments,
         **pool,
     )
+    if wanted.read_login is not None:
+        event.listen(engine, "do_connect", _Login(wanted.read_login).connect)
+    return engine
+
+
+class _Login:
+    """Connects, and when the password was changed (rotated) reads it anew and connects again, once."""
+
+    def __init__(self, read: Callable[[], tuple[str, str]]) -> None:
+        self._read = read
+        self._login: dict[str, str] = {}
+
+    def connect(self, dialect: Dialect, _record: object, arguments: Any, options: dict[str, Any]) -> DBAPIConnection:
+        options |= self._login
+        try:
+            return dialect.connect(*arguments, **options)
+        except dialect.loaded_dbapi.OperationalError as refusal:
+            if refusal.args[0] != ACCESS_DENIED:
+                raise
+        # What is connected already stays so; only new connections ask for the password.
+        user, password = self._read()
+        self._login = {"user": user, "password": password}
+        return dialect.connect(*arguments, **(options | self._login))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

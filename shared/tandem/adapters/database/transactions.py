@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tandem.adapters.database.audit import SqlAudit
-from tandem.adapters.database.connections import READ_ONLY
+from tandem.adapters.database.connections import ACCESS_DENIED, READ_ONLY
 from tandem.adapters.database.definitions import SqlDefinitions
 from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
@@ -131,7 +131,10 @@ def _code(error: BaseException) -> int | None:
 def _is_outage(error: DBAPIError) -> bool:
     if error.connection_invalidated or _sqlite_unusable(error):
         return True
-    return _code(error) in _GONE | _READ_ONLY | {_DEADLOCK, _LOCK_WAIT} or isinstance(error, IntegrityError)
+    # A password that is refused is one that is being rotated: in a moment secret and server agree again.
+    return _code(error) in _GONE | _READ_ONLY | {_DEADLOCK, _LOCK_WAIT, ACCESS_DENIED} or isinstance(
+        error, IntegrityError
+    )
 
 
 def _sqlite_unusable(error: DBAPIError) -> bool:

@@ -25,6 +25,11 @@ class Answer:
         return pydantic_core.from_json(self.body, allow_inf_nan=False)
 
 
+def turns_away(answer: Answer) -> bool:
+    """Whether the request was turned away for want of the right token."""
+    return answer.status in {401, 403}
+
+
 def says_unknown(answer: Answer) -> bool:
     """Whether this is the engine's own 404: the body is empty or JSON (trap 8).
 

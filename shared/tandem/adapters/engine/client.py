@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from tandem.adapters.engine.answer import Answer, data_of, error_of, says_state_forbids, says_unknown
+from tandem.adapters.engine.answer import Answer, data_of, error_of, says_state_forbids, says_unknown, turns_away
 from tandem.adapters.engine.multipart import FilePart
 from tandem.adapters.engine.result_path import result_file_target
 from tandem.adapters.engine.settings import EngineSettings
@@ -186,10 +186,14 @@ class HttpLoadEngine:
         from tandem.adapters.engine.fan_out import EngineHealth, FanOut
 
         health = EngineHealth(failures_in_a_row=1 if after is not None else 0)
-        fan_out = FanOut(self._settings, self._transport.ssl_context, until, health)
+        settings = self._transport.settings
         paths = {key: f"/api/loadtest/status/{_segment(key)}" for key in execution_ids}
+        found = FanOut(settings, self._transport.ssl_context, until, health).get(paths)
+        refused = {key: paths[key] for key, each in found.items() if isinstance(each, Answer) and turns_away(each)}
+        if refused and self._transport.renew_token(settings.token):
+            found |= FanOut(self._transport.settings, self._transport.ssl_context, until, health).get(refused)
         told: dict[str, StatusAnswer] = {}
-        for key, answer in fan_out.get(paths).items():
+        for key, answer in found.items():
             try:
                 told[key] = answer if isinstance(answer, EngineError) else self._run_of(answer, key)
             except EngineError as error:

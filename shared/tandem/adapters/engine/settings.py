@@ -1,6 +1,7 @@
 """Where an engine is and how long to wait for it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from urllib.parse import urlsplit
@@ -17,11 +18,13 @@ class EngineSettings:
     """One engine. Times are in seconds; each ``*_call_seconds`` bounds a whole call, from connecting to the last byte.
 
     ``silence_seconds`` is the longest wait for the next byte of any answer but those of stop and start. ``zone`` is the
-    zone of the engine's times, which carry none. Raises ``InvalidValue`` for a base URL or token that cannot be sent.
+    zone of the engine's times, which carry none. ``read_token`` reads the token anew, for when the engine takes it no
+    more. Raises ``InvalidValue`` for a base URL or token that cannot be sent.
     """
 
     base_url: str
     token: str | None = field(default=None, repr=False)
+    read_token: Callable[[], str] | None = field(default=None, repr=False)
     zone: tzinfo = UTC
     connect_seconds: float = 3.0
     silence_seconds: float = 10.0

@@ -1,18 +1,22 @@
 """One engine's connections: whole calls under a deadline and a size limit, and streams."""
 
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpcore
 
-from tandem.adapters.engine.answer import Answer
+from tandem.adapters.engine.answer import Answer, turns_away
 from tandem.adapters.engine.deadline import CallDeadline, DeadlineBackend
 from tandem.adapters.engine.errors import FOREIGN, LOST_CONNECTION, AnswerTooLarge, engine_error
 from tandem.adapters.engine.settings import EngineSettings
+from tandem.domain.errors import EngineUnavailable
 
 SMALL_ANSWER_BYTES = 1024 * 1024
 LARGE_ANSWER_BYTES = 8 * 1024 * 1024
+RENEWAL_SECONDS = 30.0
 
 
 class Transport:
@@ -20,10 +24,15 @@ class Transport:
 
     On a fresh connection "never connected" and "sent" are told apart with certainty; on a kept one that the engine has
     just closed they are not.
+
+    A token may change while a function stays warm: a call that is turned away with 401 or 403, and so had no effect,
+    is made once more with the token as it is now.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        self._renewing = threading.Lock()
+        self._renewed_at = -RENEWAL_SECONDS
         self._deadline = CallDeadline()
         backend = DeadlineBackend(self._deadline)
         self.ssl_context = httpcore.default_ssl_context() if settings.is_tls else None
@@ -40,6 +49,24 @@ class Transport:
             network_backend=backend,
         )
 
+    @property
+    def settings(self) -> EngineSettings:
+        """The settings with the token as it is now."""
+        return self._settings
+
+    def renew_token(self, refused: str | None) -> bool:
+        """Read the token anew when the refused one still is in use; whether there is another one now."""
+        with self._renewing:
+            read_token = self._settings.read_token
+            if self._settings.token != refused:
+                return True
+            # One that is simply wrong must not be read again with every call.
+            if read_token is None or time.monotonic() - self._renewed_at < RENEWAL_SECONDS:
+                return False
+            self._renewed_at = time.monotonic()
+            self._settings = replace(self._settings, token=read_token())
+            return self._settings.token != refused
+
     def close(self) -> None:
         """Close every connection; the transport can still be used afterwards."""
         self._kept.close()
@@ -55,14 +82,18 @@ class Transport:
     ) -> Answer:
         """GET; asked once more when a connection is lost, since that is how a kept one that has aged fails."""
         seconds = self._settings.read_call_seconds if call_seconds is None else call_seconds
-        request = self._request("GET", path)
         at = time.monotonic() + seconds
         silence = min(self._settings.silence_seconds, seconds)
-        try:
+
+        def ask() -> Answer:
+            request = self._request("GET", path)
             try:
                 return self._whole(self._kept, request, at, silence, limit)
             except LOST_CONNECTION:
                 return self._whole(self._kept, request, at, silence, limit)
+
+        try:
+            return self._with_token(ask)
         except (*FOREIGN, AnswerTooLarge) as exc:
             raise engine_error(exc, doing) from exc
 
@@ -75,29 +106,53 @@ class Transport:
         body: bytes | Iterable[bytes] = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """POST, exactly once, on a connection of its own; a body in pieces is sent chunked."""
-        request = self._request("POST", path, headers, body)
+        """POST, once unless it was turned away for its token, on a connection of its own; a body in pieces is sent
+        chunked, and can be sent once only.
+        """
         at = time.monotonic() + call_seconds
-        try:
+        used = self._settings.token
+
+        def send() -> Answer:
+            request = self._request("POST", path, headers, body)
             return self._whole(self._fresh, request, at, call_seconds, SMALL_ANSWER_BYTES)
+
+        try:
+            if isinstance(body, bytes):
+                return self._with_token(send)
+            answer = send()
         except (*FOREIGN, AnswerTooLarge) as exc:
             raise engine_error(exc, doing) from exc
+        if turns_away(answer) and self.renew_token(used):
+            raise EngineUnavailable(f"the engine's token has changed while {doing}; it is known now")
+        return answer
+
+    def _with_token(self, ask: Callable[[], Answer]) -> Answer:
+        used = self._settings.token
+        answer = ask()
+        return ask() if turns_away(answer) and self.renew_token(used) else answer
 
     @contextmanager
     def stream(self, path: str, doing: str) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         """GET a body of any length: its answer without a body, and the pieces as they come."""
         at = time.monotonic() + self._settings.download_call_seconds
-        request = self._request("GET", path)
-        request.extensions["timeout"] = self._timeouts(self._settings.silence_seconds)
-        try:
-            with self._deadline.until(at):
-                response = self._kept.handle_request(request)
-        except FOREIGN as exc:
-            raise engine_error(exc, doing) from exc
+        used = self._settings.token
+        response = self._open(path, at, doing)
+        if turns_away(_answer(response, b"")) and self.renew_token(used):
+            response.close()
+            response = self._open(path, at, doing)
         try:
             yield _answer(response, b""), self._pieces(response, at, doing)
         finally:
             response.close()
+
+    def _open(self, path: str, at: float, doing: str) -> httpcore.Response:
+        request = self._request("GET", path)
+        request.extensions["timeout"] = self._timeouts(self._settings.silence_seconds)
+        try:
+            with self._deadline.until(at):
+                return self._kept.handle_request(request)
+        except FOREIGN as exc:
+            raise engine_error(exc, doing) from exc
 
     def _pieces(self, response: httpcore.Response, at: float, doing: str) -> Iterator[bytes]:
         pieces = iter(response.iter_stream())
