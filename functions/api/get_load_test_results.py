@@ -10,5 +10,4 @@ from tandem.rest.tasks import TaskSelector
 
 @endpoint(TaskSelector, errors=[TaskNotFound, EngineAnsweredWrongly])
 def handler(call: Call[TaskSelector]) -> ResultsView:
-    found = application().get_results(call.owner, call.parameters.key)
-    return ResultsView.of(found.run, found.on_engine, found.analysis.analysis, found.analysis.verdict)
+    return ResultsView.of(application().get_results(call.owner, call.parameters.key))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from tandem.adapters.aws.object_store import S3ObjectStore
+    from tandem.adapters.aws.run_archive import S3RunArchive
     from tandem.adapters.aws.ticks import SqsTicks
     from tandem.adapters.aws.workflows import StepFunctions
     from tandem.adapters.database.housekeeping import SqlHousekeeping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tandem.domain.pages import ConsoleFiles, ReportWriter
     from tandem.services.abort_experiment import AbortExperiment
     from tandem.services.analyse_run import AnalyseRun
+    from tandem.services.archive_run import ArchiveRun
     from tandem.services.change_run import ChangeRun
     from tandem.services.check_definition import CheckDefinition
     from tandem.services.check_gate import CheckGate
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from tandem.services.delete_definition import DeleteDefinition
     from tandem.services.delete_strategy import DeleteStrategy
     from tandem.services.deliver_messages import DeliverMessages
+    from tandem.services.find_archived_run import FindArchivedRun
     from tandem.services.find_definition import FindDefinition, QueryDefinitions
     from tandem.services.find_task import FindTask, QueryTasks
     from tandem.services.finish_experiment import FinishExperiment
@@ -140,6 +143,12 @@ class Application:
         from tandem.adapters.aws.object_store import S3ObjectStore
 
         return S3ObjectStore(self.aws, self.settings.bucket)
+
+    @cached_property
+    def archive(self) -> "S3RunArchive":
+        from tandem.adapters.aws.run_archive import S3RunArchive
+
+        return S3RunArchive(self.aws, self.settings.bucket)
 
     @cached_property
     def workflows(self) -> "StepFunctions":
@@ -252,6 +261,12 @@ class Application:
         from tandem.services.learn_fault_window import LearnFaultWindow
 
         return LearnFaultWindow(self.database, self.deliver, self.clock)
+
+    @cached_property
+    def archive_run(self) -> "ArchiveRun":
+        from tandem.services.archive_run import ArchiveRun
+
+        return ArchiveRun(self.change_run, self.engine, self.archive, self.get_results, self.get_events, self.clock)
 
     @cached_property
     def sync_tasks(self) -> "SyncTasks":
@@ -423,23 +438,29 @@ class Application:
         return QueryTasks(self.database)
 
     @cached_property
+    def find_archived_run(self) -> "FindArchivedRun":
+        from tandem.services.find_archived_run import FindArchivedRun
+
+        return FindArchivedRun(self.archive, self.clock)
+
+    @cached_property
     def analyse_run(self) -> "AnalyseRun":
         from tandem.adapters.jtl.reader import read_jtl
         from tandem.services.analyse_run import AnalyseRun
 
-        return AnalyseRun(self.engine, read_jtl)
+        return AnalyseRun(self.engine, self.archive, read_jtl)
 
     @cached_property
     def get_results(self) -> "GetResults":
         from tandem.services.get_results import GetResults
 
-        return GetResults(self.find_task, self.engine, self.analyse_run)
+        return GetResults(self.find_task, self.find_archived_run, self.engine, self.analyse_run)
 
     @cached_property
     def get_timeseries(self) -> "GetTimeseries":
         from tandem.services.get_timeseries import GetTimeseries
 
-        return GetTimeseries(self.find_task, self.analyse_run)
+        return GetTimeseries(self.find_task, self.find_archived_run, self.analyse_run)
 
     @cached_property
     def get_report(self) -> "GetReport":

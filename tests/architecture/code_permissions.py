@@ -13,6 +13,10 @@ ACTIONS_OF_CALL = {
     "put_object": {"s3:PutObject"},
     "get_object": {"s3:GetObject", "s3:ListBucket"},
     "head_object": {"s3:GetObject", "s3:ListBucket"},
+    "create_multipart_upload": {"s3:PutObject"},
+    "upload_part": {"s3:PutObject"},
+    "complete_multipart_upload": {"s3:PutObject"},
+    "abort_multipart_upload": {"s3:AbortMultipartUpload"},
     "copy_object": {"s3:GetObject", "s3:PutObject"},
     "delete_objects": {"s3:DeleteObject"},
     "list_objects_v2": {"s3:ListBucket"},
@@ -28,6 +32,7 @@ ACTIONS_OF_CALL = {
 FIELD_OF_ADAPTER = {
     "S3ObjectStore": "_objects",
     "S3KeptObjects": "_objects",
+    "S3RunArchive": "_archive",
     "StepFunctions": "_workflows",
     "AwsMessageSender": "_sender",
     "SqsTicks": "_ticks",

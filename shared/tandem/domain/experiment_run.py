@@ -247,6 +247,11 @@ class ExperimentRun:
         return choose_window(told, self.fault_at, self.window_opened_at, self.finished_at)
 
     @property
+    def load_was_proven(self) -> bool:
+        """Whether requests were seen to arrive before the fault."""
+        return self.load_proven_at is not None or bool(self.window_load_proven)
+
+    @property
     def settled(self) -> bool:
         """Nothing is left to do for this run, ever."""
         task_over = self.task is None or self.task.status.ended
@@ -404,6 +409,7 @@ class ExperimentRun:
             return
         story = f"the experiment ended {outcome}" + (f": {reason}" if reason else "")
         self._note(story, now)
+        self._outdate_results(now)
         if not self.task.status.ended:
             if outcome != Outcome.SUCCEEDED or not self.may_be_on_engine:
                 self.request_stop(StopReason.EXPERIMENT_ENDED, story, now)
@@ -429,6 +435,11 @@ class ExperimentRun:
                 if moment is not None
             ]
             self._note(f"told of the fault: {' '.join(bounds)}", now)
+            self._outdate_results(now)
+
+    def announce_report(self, verdict: str | None, now: datetime) -> None:
+        """The run is archived and its report can be fetched; said again when somebody asks again."""
+        self.messages.append(self.subject.event(EventName.REPORT_READY, now, verdict=verdict))
 
     def request_stop(self, cause: StopReason, reason: str, now: datetime) -> None:
         """Accept a stop durably. A task that never reached the engine is STOPPED at once: nobody has to confirm it."""
@@ -598,6 +609,11 @@ class ExperimentRun:
         if lead >= self._lead:
             return None
         return f"the load led by {lead.total_seconds():.1f} s of {self._lead.total_seconds():.0f} s"
+
+    def _outdate_results(self, now: datetime) -> None:
+        """What was said of an ended task's results may not hold any more: its fault window is another."""
+        if self.started_task.status.ended:
+            self.messages.append(self.subject.event(EventName.RESULTS_OUTDATED, now))
 
     def _change_status(self, status: TaskStatus, reason: str, now: datetime) -> None:
         task = self.started_task

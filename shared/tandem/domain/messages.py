@@ -27,6 +27,7 @@ class EventName(StrEnum):
     FAULT_WINDOW_OPEN = "FaultWindowOpen"
     EXPERIMENT_ABORT_REQUESTED = "ExperimentAbortRequested"
     REPORT_READY = "LoadTestReportReady"
+    RESULTS_OUTDATED = "LoadTestResultsOutdated"
 
 
 @dataclass(frozen=True, slots=True)

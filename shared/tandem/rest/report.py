@@ -1,12 +1,11 @@
 """The report of a run: what the page is made of, and how it is served."""
 
+from datetime import datetime
 from typing import Any
 
-from tandem.domain.analysis import Analysis
 from tandem.domain.experiment_run import ExperimentRun
-from tandem.domain.load_engine import EngineResults
+from tandem.domain.run_report import RunReport
 from tandem.domain.timestamps import iso_utc
-from tandem.domain.verdict import Verdict
 from tandem.rest.app import shown
 from tandem.rest.definitions import DefinitionView
 from tandem.rest.results import ResultsView, TimeseriesView
@@ -22,7 +21,7 @@ HEADERS = {
 }
 
 
-def run_document(run: ExperimentRun, language: str) -> dict[str, Any]:
+def _run_document(run: ExperimentRun, language: str) -> dict[str, Any]:
     """Task, definition and strategy as the API shows them, both of the latter as they were when the run began."""
     plan = run.plan
     return {
@@ -35,11 +34,17 @@ def run_document(run: ExperimentRun, language: str) -> dict[str, Any]:
     }
 
 
-def figures_document(
-    run: ExperimentRun, on_engine: EngineResults | None, analysis: Analysis | None, verdict: Verdict | None
-) -> dict[str, Any]:
-    """Results and series as the API shows them; without an analysis there is no series."""
+def report_document(report: RunReport, language: str, now: datetime) -> dict[str, Any]:
+    """All that the page shows: a run, results and series as the API shows them, and its story.
+
+    Without an analysis there is no series.
+    """
+    figures = report.results.figures
     return {
-        "results": shown(ResultsView.of(run, on_engine, analysis, verdict)),
-        "timeseries": None if analysis is None else shown(TimeseriesView.of(analysis)),
+        "generatedAt": iso_utc(now),
+        **_run_document(report.results.run, language),
+        "results": shown(ResultsView.of(report.results)),
+        "timeseries": None if figures.timeseries is None else shown(TimeseriesView.of(figures.timeseries)),
+        "events": {"events": list(report.events)},
+        "missing": figures.missing,
     }

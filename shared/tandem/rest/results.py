@@ -1,22 +1,18 @@
 """Parameters and views of what a load test left behind."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from tandem.domain.analysis import Analysis
-from tandem.domain.analysis_document import (
-    results_document,
-    timeseries_document,
-    verdict_document,
-    window_document,
-)
-from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.analysis_document import Json, window_document
+from tandem.domain.archive import ArchiveLinks, ArchivePart
 from tandem.domain.fault_window import WindowSource
-from tandem.domain.load_engine import EngineResults
+from tandem.domain.run_report import RunResults
 from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
-from tandem.domain.verdict import AdviceCode, ReasonCode, Verdict, VerdictStatus
+from tandem.domain.timestamps import iso_utc
+from tandem.domain.verdict import AdviceCode, ReasonCode, VerdictStatus
 from tandem.rest.parameters import Document, Whole
 from tandem.rest.tasks import TaskSelector
 
@@ -160,6 +156,30 @@ class VerdictView(Document):
     advice: list[AdviceView]
 
 
+class ArchiveView(Document):
+    """Links to the kept files, each good until ``expiresAt`` at the most; ask again for fresh ones."""
+
+    archived_at: Stamp
+    expires_at: Stamp
+    result_url: str | None
+    analysis_url: str | None
+    report_url: str | None
+    dashboard_url: str | None
+
+    @classmethod
+    def of(cls, links: ArchiveLinks) -> "ArchiveView":
+        return cls.model_validate(
+            {
+                "archivedAt": iso_utc(links.archived_at),
+                "expiresAt": iso_utc(links.expires_at),
+                "resultUrl": links.urls.get(ArchivePart.RESULTS),
+                "analysisUrl": links.urls.get(ArchivePart.ANALYSIS),
+                "reportUrl": links.urls.get(ArchivePart.REPORT),
+                "dashboardUrl": links.urls.get(ArchivePart.DASHBOARD),
+            }
+        )
+
+
 class ResultsView(Document):
     """What a load test left behind. Everything that is not known (yet, or any more) is null."""
 
@@ -178,31 +198,27 @@ class ResultsView(Document):
     phases: list[PhaseView] | None
     top_errors: TopErrorsView | None
     verdict: VerdictView | None
+    archive: ArchiveView | None
 
     @classmethod
-    def of(
-        cls,
-        run: ExperimentRun,
-        on_engine: EngineResults | None,
-        analysis: Analysis | None,
-        verdict: Verdict | None,
-    ) -> "ResultsView":
-        """``on_engine`` is None when the engine has forgotten the run: then the task's row says the paths."""
+    def of(cls, results: RunResults) -> "ResultsView":
+        run, told = results.run, results.on_engine
         task = run.started_task
         absent = dict.fromkeys(("summary", "labels", "otherLabels", "phases", "topErrors"))
         return cls.model_validate(
             {
                 "executionId": task.execution_id,
                 "status": task.status,
-                "resultPath": task.result_path or (on_engine.result_path if on_engine else None),
-                "reportPath": task.report_path or (on_engine.report_path if on_engine else None),
-                "logPath": task.log_path or (on_engine.log_path if on_engine else None),
-                "resultUrl": on_engine.result_url if on_engine else None,
-                "reportUrl": on_engine.report_url if on_engine else None,
+                "resultPath": task.result_path or (told.result_path if told else None),
+                "reportPath": task.report_path or (told.report_path if told else None),
+                "logPath": task.log_path or (told.log_path if told else None),
+                "resultUrl": results.result_url,
+                "reportUrl": results.report_url,
                 "endpoint": None if run.plan is None else run.plan.definition.endpoint,
                 "faultWindow": window_document(run.fault_window),
-                **(absent if analysis is None else results_document(analysis)),
-                "verdict": None if verdict is None else verdict_document(verdict),
+                **(results.figures.results or absent),
+                "verdict": results.figures.verdict,
+                "archive": None if results.links is None else ArchiveView.of(results.links),
             }
         )
 
@@ -236,5 +252,5 @@ class TimeseriesView(Document):
     phases: list[BoundsView]
 
     @classmethod
-    def of(cls, analysis: Analysis) -> "TimeseriesView":
-        return cls.model_validate(timeseries_document(analysis))
+    def of(cls, series: Mapping[str, Json]) -> "TimeseriesView":
+        return cls.model_validate(series)

@@ -1,54 +1,64 @@
-"""Analyse a run's result file where it lies: on the engine, streamed, also while the run goes on."""
+"""Analyse a run's result file where it lies: in the archive, or on the engine, streamed, also while the run goes on."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from tandem.domain.analysis import Analysis, analyse
+from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
+from tandem.domain.archive import RunArchive, RunFigures
 from tandem.domain.errors import EngineRefused, UnreadableResults
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.load_engine import LoadEngine
 from tandem.domain.samples import AnalysisPlan, SampleReader
+from tandem.domain.upload import StorageUnavailable
 from tandem.domain.verdict import LoadFacts, ReasonCode, Verdict, inconclusive, judge
-
-
-@dataclass(frozen=True, slots=True)
-class RunAnalysis:
-    """``analysis`` is None when there is no readable result file, and then ``missing`` says why.
-
-    ``verdict`` is None while the run goes on, and for a load that never ran.
-    """
-
-    analysis: Analysis | None
-    verdict: Verdict | None
-    missing: str | None = None
+from tandem.telemetry import LogEvent, warn
 
 
 class AnalyseRun:
-    def __init__(self, engine: LoadEngine, read: SampleReader) -> None:
+    def __init__(self, engine: LoadEngine, archive: RunArchive, read: SampleReader) -> None:
         self._engine = engine
+        self._archive = archive
         self._read = read
 
-    def __call__(self, run: ExperimentRun, bucket_ms: int | None = None) -> RunAnalysis:
+    def __call__(self, run: ExperimentRun, bucket_ms: int | None = None) -> RunFigures:
         """The figures as they are now. Raises EngineUnavailable, EngineAnswerLost, EngineAnsweredWrongly."""
         task = run.started_task
         if task.execution_id is None or task.result_path is None:
-            return RunAnalysis(None, None, "the load has not been started on the engine")
+            return RunFigures(None, None, None, "the load has not been started on the engine")
         plan = plan_of(run, bucket_ms)
         try:
-            with self._engine.open_result_file(task.result_path) as chunks:
+            with self._samples(run, task.result_path) as chunks:
                 analysis = analyse(self._read, chunks, plan)
         except EngineRefused:
             return _without_file(run, "the engine has no result file of this run")
         except UnreadableResults as unreadable:
             return _without_file(run, unreadable.message)
         if not task.status.ended:
-            return RunAnalysis(analysis, None)
-        proven = run.load_proven_at is not None or bool(run.window_load_proven)
+            return _figures(analysis, None)
         slo = None if run.plan is None else run.plan.strategy.slo
-        return RunAnalysis(analysis, judge(analysis, plan, slo, LoadFacts(proven=proven)))
+        return _figures(analysis, judge(analysis, plan, slo, LoadFacts(proven=run.load_was_proven)))
 
-    def empty(self, run: ExperimentRun, bucket_ms: int | None = None) -> Analysis:
-        """The analysis of a run without samples."""
-        return analyse(self._read, (), plan_of(run, bucket_ms))
+    def empty_series(self, run: ExperimentRun, bucket_ms: int | None = None) -> RunFigures:
+        """The figures of a run without samples."""
+        return _figures(analyse(self._read, (), plan_of(run, bucket_ms)), None)
+
+    @contextmanager
+    def _samples(self, run: ExperimentRun, result_path: str) -> Iterator[Iterable[bytes]]:
+        """The run's result file in pieces: the kept one, else that on the engine."""
+        kept = self._kept_samples(run) if run.started_task.status.ended else None
+        if kept is not None:
+            yield kept
+            return
+        with self._engine.open_result_file(result_path) as chunks:
+            yield chunks
+
+    def _kept_samples(self, run: ExperimentRun) -> Iterator[bytes] | None:
+        try:
+            return self._archive.samples(run.started_task.task_id)
+        except StorageUnavailable as trouble:
+            warn(LogEvent.ARCHIVE_UNAVAILABLE, task_id=run.started_task.task_id, reason=trouble.message)
+            return None
 
 
 def plan_of(run: ExperimentRun, bucket_ms: int | None = None) -> AnalysisPlan:
@@ -62,6 +72,12 @@ def plan_of(run: ExperimentRun, bucket_ms: int | None = None) -> AnalysisPlan:
     )
 
 
-def _without_file(run: ExperimentRun, why: str) -> RunAnalysis:
+def _figures(analysis: Analysis, verdict: Verdict | None) -> RunFigures:
+    judged = None if verdict is None else verdict_document(verdict)
+    return RunFigures(results_document(analysis), timeseries_document(analysis), judged)
+
+
+def _without_file(run: ExperimentRun, why: str) -> RunFigures:
     ended = run.started_task.status.ended
-    return RunAnalysis(None, inconclusive(ReasonCode.RESULTS_UNREADABLE, why) if ended else None, why)
+    judged = verdict_document(inconclusive(ReasonCode.RESULTS_UNREADABLE, why)) if ended else None
+    return RunFigures(None, None, judged, why)

@@ -1,25 +1,16 @@
 """What the report of a task shows."""
 
-from dataclasses import dataclass
-
+from tandem.domain.archive import RunFigures
 from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.ports import TaskKey
-from tandem.services.analyse_run import RunAnalysis
+from tandem.domain.run_report import RunReport, RunResults
 from tandem.services.find_task import FindTask
 from tandem.services.get_events import GetEvents, TaskEvents
-from tandem.services.get_results import GetResults, TaskResults
+from tandem.services.get_results import GetResults
 
 MAX_EVENTS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class TaskReport:
-    """A run, what can be said of it, and its story."""
-
-    results: TaskResults
-    story: TaskEvents
 
 
 class GetReport:
@@ -30,17 +21,20 @@ class GetReport:
         self._results = results
         self._events = events
 
-    def __call__(self, owner: Owner, key: TaskKey) -> TaskReport:
+    def __call__(self, owner: Owner, key: TaskKey) -> RunReport:
         """Raises TaskNotFound."""
         run = self._find(owner, key)
-        return TaskReport(self._results_of(run), self._story_of(run))
+        results = self._results_of(run)
+        if results.archived is not None:
+            return RunReport(results, results.archived.events)
+        return RunReport(results, self._story_of(run).events)
 
-    def _results_of(self, run: ExperimentRun) -> TaskResults:
+    def _results_of(self, run: ExperimentRun) -> RunResults:
         try:
             return self._results.of(run)
         except EngineError as trouble:
             missing = f"the engine could not be asked ({trouble.message})"
-            return TaskResults(run, None, RunAnalysis(None, None, missing))
+            return RunResults(run, RunFigures(None, None, None, missing))
 
     def _story_of(self, run: ExperimentRun) -> TaskEvents:
         try:

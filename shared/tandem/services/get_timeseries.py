@@ -1,18 +1,26 @@
 """A task's load over time, also while it goes on."""
 
-from tandem.domain.analysis import Analysis
+from collections.abc import Mapping
+
+from tandem.domain.analysis_document import Json
 from tandem.domain.identity import Owner
 from tandem.domain.ports import TaskKey
 from tandem.services.analyse_run import AnalyseRun
+from tandem.services.find_archived_run import FindArchivedRun
 from tandem.services.find_task import FindTask
 
 
 class GetTimeseries:
-    def __init__(self, find: FindTask, analyse: AnalyseRun) -> None:
+    def __init__(self, find: FindTask, archived: FindArchivedRun, analyse: AnalyseRun) -> None:
         self._find = find
+        self._archived = archived
         self._analyse = analyse
 
-    def __call__(self, owner: Owner, key: TaskKey, bucket_ms: int | None) -> Analysis:
-        """Empty when there are no samples. Raises TaskNotFound, and the engine's errors when it cannot be asked."""
+    def __call__(self, owner: Owner, key: TaskKey, bucket_ms: int | None) -> Mapping[str, Json]:
+        """Empty when there are no samples. Raises TaskNotFound, and the engine's errors when it has to be asked."""
         run = self._find(owner, key)
-        return self._analyse(run, bucket_ms).analysis or self._analyse.empty(run, bucket_ms)
+        kept = self._archived(run) if bucket_ms is None else None
+        figures = self._analyse(run, bucket_ms) if kept is None else kept.figures
+        series = figures.timeseries or self._analyse.empty_series(run, bucket_ms).timeseries
+        assert series is not None  # noqa: S101 - an analysis of no samples has a series, an empty one
+        return series

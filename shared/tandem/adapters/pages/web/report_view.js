@@ -340,12 +340,21 @@ function facts(run) {
     ["jtl", place(results?.resultUrl, results?.resultPath ?? task.resultPath)],
     ["dashboard", place(results?.reportUrl, results?.reportPath ?? task.reportPath)],
     ["log", text(results?.logPath ?? task.logPath)],
+    ["archive", archiveLinks(results?.archive)],
   ];
   return h(
     "dl",
     { class: "facts" },
     known.map(([name, value]) => h("div", { "data-fact": name }, h("dt", {}, t(`fact.${name}`)), h("dd", {}, value))),
   );
+}
+
+// Links to the kept files; they are signed for an hour, so a page that is kept for longer says when they end.
+function archiveLinks(archive) {
+  const kept = Object.entries({ resultUrl: "jtl", analysisUrl: "analysis", reportUrl: "report", dashboardUrl: "dashboard" });
+  const links = kept.filter(([name]) => archive?.[name]).map(([name, key]) => h("li", {}, webLink(archive[name], t(`kept.${key}`))));
+  if (links.length === 0) return t("notArchived");
+  return [h("ul", { class: "kept" }, links), h("span", { class: "aside block" }, t("linksUntil", { time: moment(archive.expiresAt) }))];
 }
 
 // A bound of the fault window, and from what it is known.

@@ -1,0 +1,108 @@
+"""What is kept of an ended run, apart from the engine: its samples, figures, report and dashboard.
+
+Each run has one place of its own, so to keep it again changes nothing. ``analysis.json`` is written last: where it is,
+everything that it names is there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from tandem.domain.analysis_document import Json, window_document
+from tandem.domain.experiment_run import ExperimentRun
+
+LINK_SECONDS = 3600
+"""How long a link to a part is good."""
+
+
+class ArchivePart(StrEnum):
+    """The files of a kept run."""
+
+    RESULTS = "results.jtl.gz"
+    ANALYSIS = "analysis.json"
+    REPORT = "report.html"
+    DASHBOARD = "dashboard.zip"
+
+    @property
+    def content_type(self) -> str:
+        return _CONTENT_TYPES[self]
+
+
+_CONTENT_TYPES = {
+    ArchivePart.RESULTS: "application/gzip",
+    ArchivePart.ANALYSIS: "application/json",
+    ArchivePart.REPORT: "text/html; charset=utf-8",
+    ArchivePart.DASHBOARD: "application/zip",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What the samples of a run say, as the documents of the API (``analysis_document.py``).
+
+    ``results`` and ``timeseries`` are None when there is no readable result file, and then ``missing`` says why.
+    ``verdict`` is None while the run goes on, and for a load that never ran.
+    """
+
+    results: Mapping[str, Json] | None
+    timeseries: Mapping[str, Json] | None
+    verdict: Mapping[str, Json] | None
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRun:
+    """A kept run. ``facts`` are those that the figures rest on besides the samples; ``parts`` are beside it.
+
+    ``result_url`` and ``report_url`` are where the engine served its files; ``events`` is the run's story.
+    """
+
+    archived_at: datetime
+    facts: Mapping[str, Json]
+    parts: frozenset[ArchivePart]
+    figures: RunFigures
+    events: Sequence[str]
+    result_url: str | None
+    report_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLinks:
+    """Addresses of a kept run's parts, good until ``expires_at`` at the most."""
+
+    archived_at: datetime
+    expires_at: datetime
+    urls: Mapping[ArchivePart, str]
+
+
+def facts_of(run: ExperimentRun) -> dict[str, Json]:
+    """What an analysis rests on besides the samples: when they differ from a kept run's, its figures are outdated."""
+    return {"faultWindow": dict(window_document(run.fault_window)), "loadProven": run.load_was_proven}
+
+
+class RunArchive(Protocol):
+    """Where ended runs are kept. Raises StorageUnavailable when it cannot be reached."""
+
+    def read(self, task_id: str) -> ArchivedRun | None:
+        """What is kept of a run; None when it is not (yet, or any more), or is not understood."""
+        ...
+
+    def write(self, task_id: str, kept: ArchivedRun) -> None:
+        """Keep a run, once all its parts are there."""
+        ...
+
+    def holds(self, task_id: str, part: ArchivePart) -> bool: ...
+
+    def put(self, task_id: str, part: ArchivePart, content: Iterable[bytes]) -> None:
+        """Store a part in pieces, never holding it whole; all of it appears at once, or nothing."""
+        ...
+
+    def samples(self, task_id: str) -> Iterator[bytes] | None:
+        """The kept result file, unpacked, in pieces; None when there is none."""
+        ...
+
+    def link(self, task_id: str, part: ArchivePart, file_name: str) -> str:
+        """An address from which the part can be fetched for LINK_SECONDS, as a file of that name."""
+        ...

@@ -1,0 +1,100 @@
+"""A task has ended: keep its samples, analyse them once, keep figures and report, and say that they are there.
+
+Every step leaves its work where the next try finds it: whoever dies here is repeated by the queue. The engine's files
+are copied first, because the engine may forget them; ``analysis.json`` comes last, because it says what is there.
+"""
+
+from collections.abc import Callable
+
+from tandem.domain.archive import ArchivedRun, ArchivePart, RunArchive, facts_of
+from tandem.domain.clock import Clock
+from tandem.domain.errors import Conflict, EngineRefused
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.load_engine import LoadEngine
+from tandem.domain.run_report import RunReport
+from tandem.services.change_run import ChangeRun, RunNotFound
+from tandem.services.get_events import GetEvents
+from tandem.services.get_report import MAX_EVENTS
+from tandem.services.get_results import GetResults
+from tandem.telemetry import LogEvent, log
+
+
+class LoadNotOver(Conflict):
+    """The task has ended, but its load may go on: the result file may still grow."""
+
+    code = "LOAD_NOT_OVER"
+
+
+class ArchiveRun:
+    def __init__(
+        self,
+        change: ChangeRun,
+        engine: LoadEngine,
+        archive: RunArchive,
+        results: GetResults,
+        events: GetEvents,
+        clock: Clock,
+    ) -> None:
+        self._change = change
+        self._engine = engine
+        self._archive = archive
+        self._results = results
+        self._events = events
+        self._clock = clock
+
+    def __call__(self, experiment_task_id: str, render: Callable[[RunReport], str]) -> None:
+        """Nothing is made anew for a run that is kept already; ``render`` makes the report's page.
+
+        Raises LoadNotOver, the engine's errors, StorageUnavailable: try again later.
+        """
+        try:
+            run = self._change.read(experiment_task_id)
+        except RunNotFound:
+            # Deleted meanwhile: nobody asks for it any more.
+            return
+        if run.task is None or not run.task.status.ended:
+            return
+        if run.stop_pending:
+            raise LoadNotOver(f"the engine has not confirmed yet that the load of {run.task.task_id} has ended")
+        kept = self._archive.read(run.task.task_id)
+        if kept is None or kept.facts != facts_of(run):
+            kept = self._keep(run, render)
+        verdict = None if kept.figures.verdict is None else str(kept.figures.verdict["status"])
+        self._change(experiment_task_id, lambda found: found.announce_report(verdict, self._clock.now()))
+        log(LogEvent.RUN_ARCHIVED, task_id=run.task.task_id, experiment_task_id=experiment_task_id, verdict=verdict)
+
+    def _keep(self, run: ExperimentRun, render: Callable[[RunReport], str]) -> ArchivedRun:
+        task_id = run.started_task.task_id
+        parts = {ArchivePart.REPORT}
+        if self._keep_samples(run):
+            parts.add(ArchivePart.RESULTS)
+        results = self._results.on_engine(run)
+        story = self._events.of(run, MAX_EVENTS).events
+        page = render(RunReport(results, story))
+        self._archive.put(task_id, ArchivePart.REPORT, [page.encode()])
+        told = results.on_engine
+        kept = ArchivedRun(
+            archived_at=self._clock.now(),
+            facts=facts_of(run),
+            parts=frozenset(parts),
+            figures=results.figures,
+            events=story,
+            result_url=told.result_url if told else None,
+            report_url=told.report_url if told else None,
+        )
+        self._archive.write(task_id, kept)
+        return kept
+
+    def _keep_samples(self, run: ExperimentRun) -> bool:
+        """Whether the result file is kept now; one that is kept already is final."""
+        task = run.started_task
+        if task.result_path is None:
+            return False
+        if self._archive.holds(task.task_id, ArchivePart.RESULTS):
+            return True
+        try:
+            with self._engine.open_result_file(task.result_path) as chunks:
+                self._archive.put(task.task_id, ArchivePart.RESULTS, chunks)
+        except EngineRefused:
+            return False
+        return True

@@ -1,0 +1,237 @@
+"""Ended runs are kept in S3, and answered from there."""
+
+import gzip
+import importlib
+import json
+import random
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from tandem.adapters.aws import run_archive
+from tandem.adapters.aws.run_archive import S3RunArchive
+from tandem.bootstrap import application
+from tandem.domain.archive import ArchivePart
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.messages import EventName
+from tandem.domain.task import TaskStatus
+
+from tests.factories.kept_tasks import end, finish, open_window, pending_task, running_task, save
+from tests.fakes.engine_traps import Traps
+from tests.fakes.trap_engine import TrapEngine
+from tests.functional.conftest import BUCKET, Api, stored_objects
+
+KEPT = [f"archive/ldtask_1/{name}" for name in ("analysis.json", "report.html", "results.jtl.gz")]
+
+
+def ended_run(engine: TrapEngine) -> ExperimentRun:
+    """60 s of load with a window from the 20th to the 40th second; everything is over."""
+    engine.set_traps(Traps(throughput=20.0, error_rate=0.1))
+    run = running_task(engine)
+    engine.advance(61)
+    open_window(run, 20)
+    finish(run, 40)
+    end(run, TaskStatus.SUCCEEDED, 61)
+    return run
+
+
+def archive(name: str = "1") -> bool:
+    """Deliver the event that task ``name`` ended, as SQS does; whether it was taken."""
+    detail = {"experimentTaskId": f"et-{name}", "taskId": f"ldtask_{name}"}
+    record = {"messageId": "m-1", "body": json.dumps({"source": "tandem", "detail": detail})}
+    handler = importlib.import_module("functions.events.on_task_state_changed").handler
+    answer = handler({"Records": [record]}, None)
+    return bool(answer == {"batchItemFailures": []})
+
+
+def stored(key: str) -> bytes:
+    body: bytes = boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return body
+
+
+def announcements() -> list[dict[str, Any]]:
+    """The bodies of all reports announced in the outbox and not delivered yet."""
+    far = application().clock.now() + timedelta(days=1)
+    waiting = application().database.write(lambda uow: uow.outbox.claim(1000, far, far))
+    return [dict(each.message.body) for each in waiting if each.message.topic == EventName.REPORT_READY]
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch, settings: pytest.MonkeyPatch) -> None:
+    """Messages stay in the outbox, where the test can see them."""
+    monkeypatch.setattr(type(application().deliver), "__call__", lambda _self: None)
+
+
+def test_an_archived_run_answers_the_same_when_the_engine_is_gone(api: Api, engine: TrapEngine) -> None:
+    run = ended_run(engine)
+    live = api.get("get_load_test_results", taskId="ldtask_1").result
+    series = api.get("get_load_test_timeseries", taskId="ldtask_1").result
+    fine = api.get("get_load_test_timeseries", taskId="ldtask_1", bucketMs=500).result
+    with application().engine.open_result_file(str(run.started_task.result_path)) as chunks:
+        samples = b"".join(chunks)
+
+    assert archive()
+    engine.go_down()
+
+    assert stored_objects() == KEPT
+    assert gzip.decompress(stored(KEPT[2])) == samples
+    kept = api.get("get_load_test_results", taskId="ldtask_1").result
+    assert live["archive"] is None
+    assert {**kept, "archive": None} == live
+    assert api.get("get_load_test_timeseries", taskId="ldtask_1").result == series
+    assert api.get("get_load_test_timeseries", taskId="ldtask_1", bucketMs=500).result == fine
+    page = api.get("get_load_test_report", taskId="ldtask_1").text
+    assert '"type\\":\\"STARTED\\"' in page or "STARTED" in page
+    assert kept["verdict"]["status"] in stored(KEPT[1]).decode()
+
+
+def test_links_are_signed_for_an_hour_and_name_the_file(api: Api, engine: TrapEngine) -> None:
+    ended_run(engine)
+    archive()
+
+    kept = api.get("get_load_test_results", taskId="ldtask_1").result["archive"]
+
+    assert kept["dashboardUrl"] is None
+    for name, part in (("resultUrl", "results.jtl.gz"), ("analysisUrl", "analysis.json"), ("reportUrl", "report.html")):
+        link = urlsplit(kept[name])
+        query = parse_qs(link.query)
+        assert link.scheme == "https"
+        assert link.path.endswith(f"/archive/ldtask_1/{part}")
+        assert query["X-Amz-Expires"] == ["3600"]
+        assert query["response-content-disposition"] == [f'attachment; filename="ldtask_1-{part}"']
+    assert kept["archivedAt"] < kept["expiresAt"]
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_repeat_makes_nothing_anew_and_announces_the_report(api: Api, engine: TrapEngine) -> None:
+    ended_run(engine)
+    assert archive()
+    before = stored(KEPT[0])
+    engine.go_down()
+
+    assert archive()
+
+    assert stored(KEPT[0]) == before
+    told = announcements()
+    assert [each["experimentTaskId"] for each in told] == ["et-1", "et-1"]
+    assert {each["verdict"] for each in told} == {json.loads(before)["verdict"]["status"]}
+
+
+def test_a_fault_window_that_becomes_known_later_is_used_at_once_and_archived_anew(
+    api: Api, engine: TrapEngine
+) -> None:
+    run = ended_run(engine)
+    archive()
+    began = run.created_at + timedelta(seconds=25)
+    run.learn_fault_window(began, began + timedelta(seconds=5), began + timedelta(minutes=2))
+    assert [message.topic for message in run.messages] == [EventName.RESULTS_OUTDATED]
+    save(run)
+
+    fresh = api.get("get_load_test_results", taskId="ldtask_1").result
+    assert fresh["archive"] is None
+    assert fresh["faultWindow"]["startFrom"] == "TOLD"
+    engine.restart(forget_runs=True)
+    assert archive()
+    kept = api.get("get_load_test_results", taskId="ldtask_1").result
+
+    assert kept["phases"] == fresh["phases"]
+    assert kept["archive"] is not None
+
+
+def test_a_load_that_may_go_on_is_archived_later(api: Api, engine: TrapEngine) -> None:
+    run = running_task(engine)
+    engine.advance(5)
+    end_of_patience = run.created_at + timedelta(hours=1)
+    run.pass_deadline(end_of_patience)
+    save(run)
+
+    assert not archive()
+    assert stored_objects() == []
+    run.confirm_stop(end_of_patience)
+    save(run)
+
+    assert archive()
+    assert stored_objects() == KEPT
+
+
+def test_an_engine_that_is_down_is_asked_again_later(api: Api, engine: TrapEngine) -> None:
+    ended_run(engine)
+    engine.go_down()
+    assert not archive()
+    assert stored_objects() == []
+    engine.come_up()
+    assert archive()
+
+
+def test_what_has_not_ended_or_is_not_known_is_left_alone(api: Api, engine: TrapEngine) -> None:
+    running_task(engine)
+    assert archive()
+    assert archive("unknown")
+    assert stored_objects() == []
+
+
+def test_a_load_that_never_ran_has_a_report_and_no_samples(api: Api) -> None:
+    end(pending_task(), TaskStatus.FAILED, 1, "the engine refused it")
+
+    assert archive()
+
+    assert stored_objects() == KEPT[:2]
+    assert "has not been started" in stored(KEPT[1]).decode()
+    assert api.get("get_load_test_results", taskId="ldtask_1").result["archive"] is None
+
+
+def test_without_the_archive_the_engine_is_asked(api: Api, engine: TrapEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended_run(engine)
+    archive()
+
+    def refuse(**_given: object) -> object:
+        raise EndpointConnectionError(endpoint_url="s3")
+
+    monkeypatch.setattr(application().aws.s3, "get_object", refuse)
+
+    results = api.get("get_load_test_results", taskId="ldtask_1").result
+
+    assert (results["archive"], results["summary"]["samples"] > 0) == (None, True)
+
+
+def test_a_document_of_another_format_is_as_if_it_were_not_there(api: Api, engine: TrapEngine) -> None:
+    ended_run(engine)
+    archive()
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=KEPT[0], Body=b'{"format": 99}')
+
+    assert api.get("get_load_test_results", taskId="ldtask_1").result["archive"] is None
+    archive()
+    assert api.get("get_load_test_results", taskId="ldtask_1").result["archive"] is not None
+
+
+def kept_samples(store: S3RunArchive) -> bytes:
+    found = store.samples("ldtask_9")
+    assert found is not None
+    return b"".join(found)
+
+
+def test_a_large_file_is_stored_in_pieces_and_whole_or_not_at_all(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_archive, "PIECE_BYTES", 5 * 1024 * 1024)
+    store = S3RunArchive(application().aws, BUCKET)
+    line = [random.Random(1).randbytes(1 << 20) for _ in range(12)]
+
+    def cut_off() -> Any:
+        yield from line
+        raise ConnectionError("the engine died")
+
+    with pytest.raises(ConnectionError):
+        store.put("ldtask_9", ArchivePart.RESULTS, cut_off())
+    assert not store.holds("ldtask_9", ArchivePart.RESULTS)
+    assert boto3.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+    store.put("ldtask_9", ArchivePart.RESULTS, line)
+    assert kept_samples(store) == b"".join(line)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"a" * 3_000_000])
+def test_any_size_comes_back_as_it_was(api: Api, content: bytes) -> None:
+    store = S3RunArchive(application().aws, BUCKET)
+    store.put("ldtask_9", ArchivePart.RESULTS, [content])
+    assert kept_samples(store) == content
