@@ -34,7 +34,7 @@ def test_a_load_goes_before_the_fault_through_it_and_ends_after_it(platform: Pla
 
 
 def test_the_platform_says_when_its_fault_was_by_event_and_at_the_end(platform: Platform, engine: TrapEngine) -> None:
-    experiment = platform.plan()
+    experiment = platform.plan(stop_on_completion=True)
     experiment.starts()
     experiment.hears("FaultWindowOpen")
     began = datetime.now(tz=UTC)
@@ -50,6 +50,9 @@ def test_the_platform_says_when_its_fault_was_by_event_and_at_the_end(platform: 
     assert experiment.run.fault_window == FaultWindow(
         to_millis(began), to_millis(ended), WindowSource.TOLD, WindowSource.TOLD
     )
+    experiment.settles()
+    report = experiment.hears("LoadTestReportReady")
+    assert report["verdict"] == "INCONCLUSIVE"
 
 
 def test_an_experiment_without_a_strategy_gets_nothing(platform: Platform) -> None:
