@@ -94,7 +94,7 @@ def _row(claim: Claim) -> Sequence[str]:
 
 
 def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
+    widths = [max(3, *(len(row[place]) for row in (columns, *rows))) for place in range(len(columns))]
     ruler = ["-" * width for width in widths]
     padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (columns, ruler, *rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in padded)
