@@ -14,9 +14,15 @@ from bench.__main__ import BENCHES
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 150
-MARKS = {"sweep_tasks": [pytest.mark.database]}
+MARKS = {"sweep_tasks": [pytest.mark.database], "analyse_samples": [pytest.mark.jmeter]}
 CLAIMS = {
     "sweep_tasks": ["N = 20: statements", "N = 600: statements", "N = 20, database 2 ms away: times as long"],
+    "analyse_samples": [
+        "times faster than JMeter's -g",
+        "percentiles that differ from the exact ones",
+        "2,000 samples: peak memory",
+        "40,000 samples: times the memory of 2,000",
+    ],
 }
 
 
