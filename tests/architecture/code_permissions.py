@@ -46,7 +46,7 @@ SECRETS = {
 
 def needs_of(handler_file: Path) -> set[str]:
     """The actions (and the policies for secrets) that a handler needs."""
-    parts = _closure(_used_parts(handler_file))
+    parts = _closure(used_parts(handler_file))
     needs = {SECRETS[part] for part in parts if part in SECRETS}
     services = [module for part in parts for module in _modules_of(part) if module.startswith("tandem.services.")]
     sources = "\n".join(_source(module) for module in _with_imports(services))
@@ -57,6 +57,12 @@ def needs_of(handler_file: Path) -> set[str]:
     return needs
 
 
+def adapters_of(handler_file: Path) -> set[str]:
+    """The modules of adapters that a handler can come to."""
+    modules = {module for part in _closure(used_parts(handler_file)) for module in _modules_of(part)}
+    return {module for module in modules if module.startswith("tandem.adapters.")}
+
+
 def aws_calls_without_a_rule() -> set[str]:
     """boto3 calls in the adapters that ACTIONS_OF_CALL does not know."""
     found = set()
@@ -65,7 +71,8 @@ def aws_calls_without_a_rule() -> set[str]:
     return found - ACTIONS_OF_CALL.keys()
 
 
-def _used_parts(handler_file: Path) -> set[str]:
+def used_parts(handler_file: Path) -> set[str]:
+    """The members of Application that a handler names."""
     return set(re.findall(r"application\(\)\.(\w+)", handler_file.read_text(encoding="utf-8")))
 
 

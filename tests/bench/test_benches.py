@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import BENCHES
+from tests.deploy.conftest import run_script
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 150
-MARKS = {"sweep_tasks": [pytest.mark.database], "analyse_samples": [pytest.mark.jmeter]}
+MARKS = {
+    "sweep_tasks": [pytest.mark.database],
+    "analyse_samples": [pytest.mark.jmeter],
+    "start_functions": [pytest.mark.database],
+}
 CLAIMS = {
     "sweep_tasks": ["N = 20: statements", "N = 600: statements", "N = 20, database 2 ms away: times as long"],
     "analyse_samples": [
@@ -23,6 +28,14 @@ CLAIMS = {
         "2,000 samples: peak memory",
         "40,000 samples: times the memory of 2,000",
     ],
+    "start_functions": [
+        "worst function: init, times its floor",
+        "median of all functions: init, times the floor",
+        "median API function: init",
+        "median API function: first answer, times the floor",
+        "warm GetLoadTestTask: above its query",
+        "unpacked, with the analysis layer",
+    ],
 }
 
 
@@ -30,6 +43,8 @@ CLAIMS = {
 @pytest.mark.timeout(SECONDS + 20)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [])) for name in BENCHES])
 def test_a_bench_runs_and_states_its_claims(name: str) -> None:
+    if name == "start_functions":
+        run_script("scripts/build_functions.sh", "emulator")
     ran = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", "--smoke"],
         cwd=PROJECT,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,17 +74,24 @@ class World:
 @pytest.fixture(scope="session")
 def world(_migrated_mariadb_url: str) -> Iterator[World]:
     """Definitions, strategies and runs of the names that events/ uses."""
-    with create_engine(_migrated_mariadb_url, poolclass=NullPool).begin() as connection:
+    with world_over(_migrated_mariadb_url) as made:
+        yield made
+
+
+@contextmanager
+def world_over(url: str) -> Iterator[World]:
+    """The world of the built functions over a migrated MariaDB, which is emptied first."""
+    with create_engine(url, poolclass=NullPool).begin() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(delete(table))
-    database = SqlDatabase(open_engine(Connections(_migrated_mariadb_url, size=2)))
+    database = SqlDatabase(open_engine(Connections(url, size=2)))
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     try:
         with TrapEngine() as engine:
             variables = _aws_in(f"http://{host}:{port}") | {
-                "TANDEM_DATABASE_URL": _migrated_mariadb_url,
+                "TANDEM_DATABASE_URL": url,
                 "TANDEM_DATABASE_CA_FILE": "",
                 "TANDEM_ENGINE_URL": engine.url,
             }
