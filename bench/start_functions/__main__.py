@@ -75,7 +75,7 @@ class StartBench:
             "Start: cold functions and a warm one (`bench.start_functions`)",
             "Each built function under Lambda's Runtime Interface Emulator, its own files and layers alone on its "
             f"path, median of {STARTS} cold starts. The floor is a handler on the same layers that imports the "
-            "libraries that this function needs (tests/architecture/function_libraries.py) and does nothing. `First answer`: "
+            "libraries that it needs (tests/architecture/function_libraries.py) and does nothing. `First answer`: "
             "from the start of the program to the answer to its sample of events/; the floor answers without any work.",
         )
         self._cold(report)
