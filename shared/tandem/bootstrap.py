@@ -5,6 +5,7 @@ Imports stand inside the properties, so that a function pays at its cold start o
 
 import os
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tandem.services.delete_definition import DeleteDefinition
     from tandem.services.delete_strategy import DeleteStrategy
     from tandem.services.deliver_messages import DeliverMessages
+    from tandem.services.engine_pool import EnginePool
     from tandem.services.find_archived_run import FindArchivedRun
     from tandem.services.find_definition import FindDefinition, QueryDefinitions
     from tandem.services.find_task import FindTask, QueryTasks
@@ -121,7 +123,14 @@ class Application:
         return SecretsManager(self.aws).read(arn, *needed)
 
     @cached_property
-    def engine(self) -> "LoadEngine":
+    def engines(self) -> "EnginePool":
+        from tandem.services.engine_pool import EnginePool
+
+        return EnginePool(self.database, self.settings.engines, self.connect_engine, self.clock)
+
+    @cached_property
+    def connect_engine(self) -> "Callable[[str], LoadEngine]":
+        """What makes the client of an engine at a URL; all engines take the same token."""
         from zoneinfo import ZoneInfo
 
         from tandem.adapters.engine.client import HttpLoadEngine
@@ -130,13 +139,14 @@ class Application:
 
         arn = self.settings.engine_token_secret_arn
         read_token = None if arn is None else lambda: self._secret(arn, "token")["token"]
-        settings = EngineSettings(
-            base_url=self.settings.engine_url,
-            token=None if read_token is None else read_token(),
-            read_token=read_token,
-            zone=ZoneInfo(self.settings.engine_zone),
-        )
-        return MeasuredEngine(HttpLoadEngine(settings), self.meter)
+        token = None if read_token is None else read_token()
+        zone = ZoneInfo(self.settings.engine_zone)
+
+        def connect(url: str) -> "LoadEngine":
+            settings = EngineSettings(base_url=url, token=token, read_token=read_token, zone=zone)
+            return MeasuredEngine(HttpLoadEngine(settings), self.meter)
+
+        return connect
 
     @cached_property
     def objects(self) -> "S3ObjectStore":
@@ -194,23 +204,25 @@ class Application:
     def start_load(self) -> "StartLoadOfTask":
         from tandem.adapters.jmx.data_file_links import link_data_files
         from tandem.adapters.jmx.url_plan import write_url_plan
+        from tandem.services.place_load import PlaceLoad
         from tandem.services.send_plan import SendPlan
         from tandem.services.start_load import StartLoadOfTask
 
-        send_plan = SendPlan(self.database, self.objects, self.engine, write_url_plan, link_data_files)
-        return StartLoadOfTask(self.change_run, send_plan, self.engine, self.clock, self.settings.limits)
+        place = PlaceLoad(self.change_run, self.settings.engines, self.clock)
+        send_plan = SendPlan(self.database, self.objects, write_url_plan, link_data_files)
+        return StartLoadOfTask(self.change_run, place, send_plan, self.engines, self.clock, self.settings.limits)
 
     @cached_property
     def check_gate(self) -> "CheckGate":
         from tandem.services.check_gate import CheckGate
 
-        return CheckGate(self.change_run, self.engine, self.clock, self.settings.limits)
+        return CheckGate(self.change_run, self.engines, self.clock, self.settings.limits)
 
     @cached_property
     def open_fault_window(self) -> "OpenFaultWindow":
         from tandem.services.open_fault_window import OpenFaultWindow
 
-        return OpenFaultWindow(self.change_run, self.engine, self.ticks, self.clock, self.settings.limits)
+        return OpenFaultWindow(self.change_run, self.engines, self.ticks, self.clock, self.settings.limits)
 
     @cached_property
     def wait_for_end(self) -> "WaitForEnd":
@@ -222,7 +234,7 @@ class Application:
     def stop_load(self) -> "StopLoadOfRun":
         from tandem.services.stop_load import StopLoadOfRun
 
-        return StopLoadOfRun(self.change_run, self.engine, self.clock, self.settings.limits)
+        return StopLoadOfRun(self.change_run, self.engines, self.clock, self.settings.limits)
 
     @cached_property
     def pass_deadline(self) -> "PassDeadline":
@@ -266,7 +278,7 @@ class Application:
     def archive_run(self) -> "ArchiveRun":
         from tandem.services.archive_run import ArchiveRun
 
-        return ArchiveRun(self.change_run, self.engine, self.archive, self.get_results, self.get_events, self.clock)
+        return ArchiveRun(self.change_run, self.engines, self.archive, self.get_results, self.get_events, self.clock)
 
     @cached_property
     def sync_tasks(self) -> "SyncTasks":
@@ -274,7 +286,7 @@ class Application:
 
         return SyncTasks(
             self.database,
-            self.engine,
+            self.engines,
             self.workflows,
             self.deliver,
             self.ticks,
@@ -355,7 +367,7 @@ class Application:
     def check_health(self) -> "CheckHealth":
         from tandem.services.check_health import CheckHealth
 
-        return CheckHealth(self.database, self.engine)
+        return CheckHealth(self.database, self.engines)
 
     @cached_property
     def check_definition(self) -> "CheckDefinition":
@@ -448,13 +460,13 @@ class Application:
         from tandem.adapters.jtl.reader import read_jtl
         from tandem.services.analyse_run import AnalyseRun
 
-        return AnalyseRun(self.engine, self.archive, read_jtl)
+        return AnalyseRun(self.engines, self.archive, read_jtl)
 
     @cached_property
     def get_results(self) -> "GetResults":
         from tandem.services.get_results import GetResults
 
-        return GetResults(self.find_task, self.find_archived_run, self.engine, self.analyse_run)
+        return GetResults(self.find_task, self.find_archived_run, self.engines, self.analyse_run)
 
     @cached_property
     def get_timeseries(self) -> "GetTimeseries":
@@ -484,7 +496,7 @@ class Application:
     def get_events(self) -> "GetEvents":
         from tandem.services.get_events import GetEvents
 
-        return GetEvents(self.find_task, self.database, self.engine)
+        return GetEvents(self.find_task, self.database, self.engines)
 
     @cached_property
     def get_statistics(self) -> "GetStatistics":
@@ -496,7 +508,7 @@ class Application:
     def sync_one_task(self) -> "SyncOneTask":
         from tandem.services.sync_one_task import SyncOneTask
 
-        return SyncOneTask(self.find_task, self.change_run, self.engine, self.clock)
+        return SyncOneTask(self.find_task, self.change_run, self.engines, self.clock)
 
     @cached_property
     def request_stop(self) -> "RequestStop":

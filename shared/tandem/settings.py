@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tandem.domain.engine_pool import DEFAULT_ENGINE, EngineEntry, valid_entry
 from tandem.domain.limits import Limits
 from tandem.domain.preflight import CodePolicy, PreflightPolicy
 from tandem.domain.target import TargetAllowList
@@ -36,8 +37,14 @@ class Settings:
     retention_days: int = 30
     metrics_namespace: str | None = None
     service: str = "tandem"
+    named_engines: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     preflight: PreflightPolicy = field(default_factory=PreflightPolicy)
+
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """The URLs of the engines by name: those that are named, or else the one engine there is."""
+        return self.named_engines or {DEFAULT_ENGINE: self.engine_url}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -66,6 +73,7 @@ class Settings:
             metrics_namespace=given.get("POWERTOOLS_METRICS_NAMESPACE"),
             service=given.get("POWERTOOLS_SERVICE_NAME", defaults.service),
             preflight=_preflight(given),
+            named_engines=_engines(given.get("TANDEM_ENGINES", "")),
             limits=Limits(
                 start=_whole(given, "TANDEM_START_SECONDS", int(limits.start)),
                 grace=_whole(given, "TANDEM_GRACE_SECONDS", limits.grace),
@@ -86,6 +94,17 @@ def _preflight(given: Mapping[str, str]) -> PreflightPolicy:
         max_threads=_limit(given, "TANDEM_MAX_THREADS"),
         max_duration_sec=_limit(given, "TANDEM_MAX_DURATION_SECONDS"),
     )
+
+
+def _engines(text: str) -> dict[str, str]:
+    """``name=url,name=url``. Raises ValueError, InvalidValue."""
+    engines: dict[str, str] = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        name, equals, url = pair.partition("=")
+        if not equals or name in engines:
+            raise ValueError(f"TANDEM_ENGINES must be name=url,name=url with each name once, not {text!r}")
+        engines[name] = (valid_entry(EngineEntry(name, url)).url or "").rstrip("/")
+    return engines
 
 
 def _limit(given: Mapping[str, str], name: str) -> int | None:

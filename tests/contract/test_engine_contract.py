@@ -106,7 +106,7 @@ def test_a_load_is_started_seen_found_and_stopped(engine: LoadEngine) -> None:
     assert [found.execution_id for found in engine.list_runs() if found.test_name == request.test_name] == [
         run.execution_id
     ]
-    answers = engine.statuses([run.execution_id, UNKNOWN, *(f"{n:08x}" for n in range(10))], budget_seconds=10.0)
+    answers = engine.survey([run.execution_id, UNKNOWN, *(f"{n:08x}" for n in range(10))], budget_seconds=10.0).answers
     told = answers[run.execution_id]
     assert isinstance(told, EngineRun)
     assert told.status is EngineStatus.RUNNING

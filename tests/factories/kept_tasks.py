@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tandem.bootstrap import application
+from tandem.domain.engine_pool import DEFAULT_ENGINE
 from tandem.domain.engine_state import StopReason
 from tandem.domain.experiment_run import ExperimentRun, Outcome, RunPlan
 from tandem.domain.identity import Owner
@@ -37,7 +38,7 @@ def running_task(engine: TrapEngine, name: str = "1", owner: Owner = OWNER) -> E
     """A task whose load runs on the engine since now."""
     run = pending_task(name, owner)
     now = to_millis(datetime.now(UTC))
-    client = application().engine
+    client = application().engines.of(DEFAULT_ENGINE)
     path = client.upload_plan("plan.jmx", [b"<x/>"])
     started = client.start(StartLoad(f"tandem ldtask_{name}", path, threads=2, duration=60, timeout=3600))
     run.try_start(now)

@@ -11,6 +11,7 @@ from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
 from tandem.domain.experiment_run import AuditEntry, ExperimentRun
 from tandem.domain.ports import UnitOfWork
+from tandem.domain.unsettled_run import UnsettledRun
 
 from local.stack import LocalStack
 from tests.factories.experiments import definition, strategy
@@ -88,7 +89,7 @@ class Platform:
         self.heard("")
         return {event["experimentTaskId"] for event in self._events if event["type"] == detail_type}
 
-    def unsettled(self) -> list[ExperimentRun]:
+    def unsettled(self) -> list[UnsettledRun]:
         """The runs for which something is left to do."""
         return self.database.read(lambda uow: uow.runs.unsettled(1_000))
 

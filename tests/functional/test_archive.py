@@ -15,6 +15,7 @@ from tandem.adapters.aws import run_archive
 from tandem.adapters.aws.run_archive import S3RunArchive
 from tandem.bootstrap import application
 from tandem.domain.archive import ArchivePart
+from tandem.domain.engine_pool import DEFAULT_ENGINE
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.messages import EventName
 from tandem.domain.task import TaskStatus
@@ -70,7 +71,7 @@ def test_an_archived_run_answers_the_same_when_the_engine_is_gone(api: Api, engi
     live = api.get("get_load_test_results", taskId="ldtask_1").result
     series = api.get("get_load_test_timeseries", taskId="ldtask_1").result
     fine = api.get("get_load_test_timeseries", taskId="ldtask_1", bucketMs=500).result
-    with application().engine.open_result_file(str(run.started_task.result_path)) as chunks:
+    with application().engines.of(DEFAULT_ENGINE).open_result_file(str(run.started_task.result_path)) as chunks:
         samples = b"".join(chunks)
 
     assert archive()

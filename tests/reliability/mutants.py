@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from greenlet import getcurrent
-from sqlalchemy import bindparam, delete, literal, update
+from sqlalchemy import delete
+from tandem.adapters.database import bulk_update, tables
 from tandem.adapters.database import runs as sql_runs
-from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
@@ -21,12 +21,12 @@ from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.messages import Channel, Message
 from tandem.domain.ports import StoredMessage, UnitOfWork
 from tandem.domain.task import TaskStatus
-from tandem.services import start_load, stop_load, sync_tasks
+from tandem.services import start_load, stop_load, sweep_facts
 from tandem.services.change_run import ChangeRun
 from tandem.services.create_task import CreateTask
 from tandem.services.start_load import StartLoadOfTask
 from tandem.services.stop_load import StopLoadOfRun
-from tandem.services.sync_tasks import SweepFacts, SyncTasks
+from tandem.services.sweep_facts import SweepFacts
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -42,9 +42,9 @@ def without_compare_and_set(patch: pytest.MonkeyPatch) -> None:
         return run
 
     patch.setattr(ChangeRun, "__call__", change)
-    task = tables.task
-    unguarded = update(task).where(task.c.task_id == bindparam("b_key"), literal(1) == literal(1))
-    patch.setattr(sql_runs, "_SAVE_TASK", unguarded)
+    parts = bulk_update._parts
+    patch.setattr(bulk_update, "_parts", lambda *given: (parts(*given)[0], ""))
+    patch.setattr(bulk_update, "_statement", bulk_update._statement.__wrapped__)
 
 
 @dataclass(slots=True)
@@ -118,13 +118,8 @@ def a_lost_answer_taken_for_no_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def load_not_looked_for_by_name(patch: pytest.MonkeyPatch) -> None:
-    def nothing(*_: object) -> None:
-        return None
-
-    patch.setattr(start_load, "find_run", nothing)
-    patch.setattr(stop_load, "find_run", nothing)
-    patch.setattr(SweepFacts, "_listed_for", nothing)
-    patch.setattr(SyncTasks, "_stop_orphans", nothing)
+    for module in (start_load, stop_load, sweep_facts):
+        patch.setattr(module, "loads_by_task", lambda listed: {})
 
 
 def stopped_at_the_request(patch: pytest.MonkeyPatch) -> None:
@@ -156,7 +151,7 @@ def old_404s_added_up(patch: pytest.MonkeyPatch) -> None:
 def a_full_list_believed(patch: pytest.MonkeyPatch) -> None:
     """What a list of 500 does not show is taken for absent."""
     patch.setattr(stop_load, "lists_everything", lambda listed: True)
-    patch.setattr(sync_tasks, "lists_everything", lambda listed: True)
+    patch.setattr(sweep_facts, "lists_everything", lambda listed: True)
 
 
 def no_lease(patch: pytest.MonkeyPatch) -> None:
@@ -178,7 +173,7 @@ def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def the_engines_yes_to_a_stop_believed(patch: pytest.MonkeyPatch) -> None:
     def stop(self: StopLoadOfRun, run: ExperimentRun) -> ExperimentRun:
-        self._engine.stop(run.started_task.execution_id or "")
+        self._engines.of(run.engine_name).stop(run.started_task.execution_id or "")
         return self._learn(run, _ended(run, EngineStatus.STOPPED))
 
     patch.setattr(StopLoadOfRun, "_stop", stop)

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from tandem.adapters.database import tables
+from tandem.domain.listed_loads import NAME_PREFIX
 from tandem.domain.messages import EventName
 from tandem.domain.task import TaskStatus
-from tandem.services.start_load import NAME_PREFIX
 
 from tests.fakes.engine_traps import Call
 from tests.reliability.system import LIST_LIMIT, System

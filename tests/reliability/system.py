@@ -17,9 +17,10 @@ from tandem.bootstrap import Application
 from tandem.domain import load_engine
 from tandem.domain.definition import Entry
 from tandem.domain.limits import Limits
+from tandem.domain.listed_loads import NAME_PREFIX
+from tandem.domain.load_engine import LoadEngine
 from tandem.domain.messages import Channel, Message
 from tandem.domain.timestamps import iso_utc
-from tandem.services.start_load import NAME_PREFIX
 from tandem.settings import Settings
 from tandem.telemetry import logger
 
@@ -140,9 +141,10 @@ class System:
         if self.over_http:
             self.trap_engine.come_up()
             self._http_engine = HttpSimulatedEngine(self.simulation, self.trap_engine.url)
-            ports["engine"] = self._http_engine
+            engine: LoadEngine = self._http_engine
         else:
-            ports["engine"] = SimulatedEngine(self.transport)
+            engine = SimulatedEngine(self.transport)
+        ports["connect_engine"] = lambda url: engine
         self.sender = SimulatedSender(self.simulation, self._deliver)
         self.workflows = SimulatedWorkflows(self.simulation, self._begin_execution, self._running)
         ports["workflows"] = self.workflows

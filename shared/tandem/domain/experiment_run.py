@@ -22,6 +22,7 @@ from tandem.domain.messages import Channel, EventName, Message, Subject
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import LoadTestTask, TaskStatus
 from tandem.domain.timestamps import iso_utc, iso_zulu
+from tandem.domain.unsettled_run import Undone
 
 
 class Outcome(StrEnum):
@@ -145,7 +146,7 @@ def _fitting(path: str | None) -> str | None:
 
 
 @dataclass(slots=True)
-class ExperimentRun:
+class ExperimentRun(Undone):
     """An experiment task. Without ``task`` it only remembers that the experiment ended before it was seen to start."""
 
     experiment_task_id: str
@@ -186,6 +187,8 @@ class ExperimentRun:
     fault_ended_at: datetime | None = None
 
     missing_sweeps: int = 0
+    engine: str | None = None
+    threads: int | None = None
 
     loaded_status: TaskStatus | None = None
     audit: list[AuditEntry] = field(default_factory=list)
@@ -221,24 +224,13 @@ class ExperimentRun:
         )
 
     @property
+    def task_status(self) -> TaskStatus | None:
+        return None if self.task is None else self.task.status
+
+    @property
     def may_be_on_engine(self) -> bool:
         """A start was sent, or may have been: only the engine can say that nothing runs."""
         return self.start_attempted_at is not None or (self.task is not None and self.task.execution_id is not None)
-
-    @property
-    def stop_pending(self) -> bool:
-        """A stop was asked for and the engine has not confirmed it yet."""
-        return self.stop_requested_at is not None and self.stop_confirmed_at is None
-
-    @property
-    def window_undecided(self) -> bool:
-        """The platform still waits for a word from us: window, abort, or its own end, whichever comes first."""
-        return (
-            self.task is not None
-            and self.finished_at is None
-            and self.window_opened_at is None
-            and self.abort_requested_at is None
-        )
 
     @property
     def fault_window(self) -> FaultWindow:
@@ -250,12 +242,6 @@ class ExperimentRun:
     def load_was_proven(self) -> bool:
         """Whether requests were seen to arrive before the fault."""
         return self.load_proven_at is not None or bool(self.window_load_proven)
-
-    @property
-    def settled(self) -> bool:
-        """Nothing is left to do for this run, ever."""
-        task_over = self.task is None or self.task.status.ended
-        return task_over and not self.stop_pending and not self.window_undecided
 
     @property
     def aborts_on_load_failure(self) -> bool:
@@ -306,6 +292,13 @@ class ExperimentRun:
             updated_at=now,
         )
         self._record_transition(None, TaskStatus.PENDING, "created for the experiment", now)
+
+    def place_on(self, engine: str, now: datetime) -> None:
+        """The load goes to this engine, and stays there: it is followed, stopped and read where it was started."""
+        self.threads = self.required_plan.definition.threads
+        if engine != self.engine_name:
+            self._note(f"placed on the engine {engine}", now)
+        self.engine = engine
 
     def attempt_start(self, now: datetime) -> None:
         """Remember, before the engine is asked, that a start may be under way from now on."""
@@ -539,9 +532,11 @@ class ExperimentRun:
         self._wake_workflow()
         return True
 
-    def find_alive(self, engine_run: EngineRun, now: datetime) -> None:
-        """A load of ours runs on the engine though its task has ended: it is to be stopped after all."""
+    def find_alive(self, engine_run: EngineRun, engine: str, now: datetime) -> None:
+        """A load of ours runs on an engine though its task has ended: it is to be stopped after all, there."""
         task = self.started_task
+        if engine != self.engine_name:
+            self.engine = engine
         task.execution_id = engine_run.execution_id
         self.stop_confirmed_at = None
         if self.stop_requested_at is None:

@@ -23,6 +23,6 @@ class Limits:
     finish_remembered: float = 86_400
     sweep_lease: float = 55
     sweep_budget: float = 10
-    sweep_batch: int = 1_000
+    sweep_batch: int = 10_000
     message_batch: int = 100
     message_retry: float = 30

@@ -147,6 +147,14 @@ StatusAnswer = EngineRun | None | EngineError
 """A run, ``None`` when the engine does not know the id (404), or why it could not be asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What an engine told of many runs at once. ``listed`` is its list, newest first; None when it gave none."""
+
+    answers: Mapping[str, StatusAnswer]
+    listed: Sequence[EngineRun] | None
+
+
 class LoadEngine(Protocol):
     """A load engine. Implementations are safe to call from several threads."""
 
@@ -174,7 +182,7 @@ class LoadEngine(Protocol):
         """The engine's runs, newest first, at most 500; a list that is full says nothing about what is not in it."""
         ...
 
-    def statuses(self, execution_ids: Sequence[str], budget_seconds: float) -> Mapping[str, StatusAnswer]:
+    def survey(self, execution_ids: Sequence[str], budget_seconds: float) -> Survey:
         """The state of many runs, within a budget: every id gets an answer and one bad answer spoils no other.
 
         Never raises an ``EngineError``. What the budget did not reach, and everything after the engine has proven dead,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
+from tandem.domain.engine_pool import Engines
 from tandem.domain.experiment_run import AuditEntry, ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.messages import Message
@@ -13,6 +14,7 @@ from tandem.domain.paging import Page, PageRequest
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import TaskStatus
 from tandem.domain.task_statistics import Period, TaskCounts
+from tandem.domain.unsettled_run import UnsettledRun
 from tandem.domain.upload import SignedUpload, StoredObject, Upload
 
 T = TypeVar("T")
@@ -82,7 +84,13 @@ class Runs(Protocol):
 
     def page(self, owner: Owner, wanted: TaskFilter, page: PageRequest) -> Page[ExperimentRun]: ...
 
-    def unsettled(self, limit: int) -> list[ExperimentRun]: ...
+    def unsettled(self, limit: int) -> list[UnsettledRun]:
+        """What the sweep must know of the runs that are not settled, oldest first."""
+        ...
+
+    def settled_among(self, task_ids: Sequence[str]) -> list[str]:
+        """Those of these tasks whose runs are settled."""
+        ...
 
     def save(self, runs: Sequence[ExperimentRun]) -> None:
         """Write rows, audit entries and messages of runs that were locked in this transaction, as a compare-and-set."""
@@ -166,6 +174,10 @@ class Leases(Protocol):
         """Give a lease back; ``done`` notes that the work it was taken for has been done to its end."""
         ...
 
+    def hold(self, name: str, now: datetime) -> None:
+        """Wait until nobody else is inside a transaction that holds the name, and hold it until this one ends."""
+        ...
+
 
 class TaskCounter(Protocol):
     def count(self, owner: Owner, period: Period) -> TaskCounts: ...
@@ -194,6 +206,9 @@ class UnitOfWork(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def engines(self) -> Engines: ...
 
     @property
     def leases(self) -> Leases: ...

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from tandem.domain.analysis import Analysis, analyse
 from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
 from tandem.domain.archive import RunArchive, RunFigures
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import EngineRefused, UnreadableResults
 from tandem.domain.experiment_run import ExperimentRun
-from tandem.domain.load_engine import LoadEngine
 from tandem.domain.samples import AnalysisPlan, SampleReader
 from tandem.domain.upload import StorageUnavailable
 from tandem.domain.verdict import LoadFacts, ReasonCode, Verdict, inconclusive, judge
@@ -16,8 +16,8 @@ from tandem.telemetry import LogEvent, warn
 
 
 class AnalyseRun:
-    def __init__(self, engine: LoadEngine, archive: RunArchive, read: SampleReader) -> None:
-        self._engine = engine
+    def __init__(self, engines: LoadEngines, archive: RunArchive, read: SampleReader) -> None:
+        self._engines = engines
         self._archive = archive
         self._read = read
 
@@ -50,7 +50,7 @@ class AnalyseRun:
         if kept is not None:
             yield kept
             return
-        with self._engine.open_result_file(result_path) as chunks:
+        with self._engines.of(run.engine_name).open_result_file(result_path) as chunks:
             yield chunks
 
     def _kept_samples(self, run: ExperimentRun) -> Iterator[bytes] | None:

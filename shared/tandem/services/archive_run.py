@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from tandem.domain.archive import ArchivedRun, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import Conflict, EngineRefused
 from tandem.domain.experiment_run import ExperimentRun
-from tandem.domain.load_engine import LoadEngine
 from tandem.domain.run_report import RunReport
 from tandem.services.change_run import ChangeRun, RunNotFound
 from tandem.services.get_events import GetEvents
@@ -29,14 +29,14 @@ class ArchiveRun:
     def __init__(
         self,
         change: ChangeRun,
-        engine: LoadEngine,
+        engines: LoadEngines,
         archive: RunArchive,
         results: GetResults,
         events: GetEvents,
         clock: Clock,
     ) -> None:
         self._change = change
-        self._engine = engine
+        self._engines = engines
         self._archive = archive
         self._results = results
         self._events = events
@@ -93,7 +93,7 @@ class ArchiveRun:
         if self._archive.holds(task.task_id, ArchivePart.RESULTS):
             return True
         try:
-            with self._engine.open_result_file(task.result_path) as chunks:
+            with self._engines.of(run.engine_name).open_result_file(task.result_path) as chunks:
                 self._archive.put(task.task_id, ArchivePart.RESULTS, chunks)
         except EngineRefused:
             return False

@@ -1,11 +1,14 @@
 """The one way in which services change an experiment's run: lock, change, save, commit, and then let messages go."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from tandem.domain.errors import NotFound
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.deliver_messages import DeliverMessages
+
+T = TypeVar("T")
 
 
 class RunNotFound(NotFound):
@@ -27,12 +30,18 @@ class ChangeRun:
 
     def __call__(self, experiment_task_id: str, change: Callable[[ExperimentRun], None]) -> ExperimentRun:
         """Change the run. ``change`` may be called again after a lost race. Raises RunNotFound."""
+        return self.inside(experiment_task_id, lambda _, run: change(run))[0]
 
-        def work(uow: UnitOfWork) -> ExperimentRun:
+    def inside(
+        self, experiment_task_id: str, change: Callable[[UnitOfWork, ExperimentRun], T]
+    ) -> tuple[ExperimentRun, T]:
+        """The same for a change that must see other rows in the same transaction; gives its answer too."""
+
+        def work(uow: UnitOfWork) -> tuple[ExperimentRun, T]:
             run = _present(uow.runs.lock(experiment_task_id), experiment_task_id)
-            change(run)
+            answer = change(uow, run)
             uow.runs.save([run])
-            return run
+            return run, answer
 
         changed = self._database.write(work)
         self._deliver()

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import AppError, EngineError
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, LiveMetrics, LoadEngine
+from tandem.domain.load_engine import EngineRun, LiveMetrics
 from tandem.domain.strategy import Gate
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
@@ -26,9 +27,9 @@ class GateNotYetProven(AppError):
 class CheckGate:
     """Watches the load until it is proven, lost, or out of time, so that the state machine need not poll."""
 
-    def __init__(self, change: ChangeRun, engine: LoadEngine, clock: Clock, limits: Limits) -> None:
+    def __init__(self, change: ChangeRun, engines: LoadEngines, clock: Clock, limits: Limits) -> None:
         self._change = change
-        self._engine = engine
+        self._engines = engines
         self._clock = clock
         self._limits = limits
 
@@ -64,7 +65,7 @@ class CheckGate:
 
     def _look(self, run: ExperimentRun) -> LiveMetrics | None:
         try:
-            return self._engine.metrics(run.started_task.execution_id or "")
+            return self._engines.of(run.engine_name).metrics(run.started_task.execution_id or "")
         except EngineError as trouble:
             # Silence proves nothing either way: the gate's own time limit decides.
             warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=trouble.message)
@@ -77,7 +78,7 @@ class CheckGate:
         return self._change(run.experiment_task_id, lambda run: run.see_first_sample(now))
 
     def _ask_status(self, run: ExperimentRun) -> ExperimentRun:
-        answer = ask_status(self._engine, run)
+        answer = ask_status(self._engines, run)
         if not isinstance(answer, EngineRun) or not answer.status.is_ended:
             return run
         now = self._clock.now()

@@ -1,23 +1,28 @@
 """Say whether what the API stands on can be reached."""
 
+from collections.abc import Mapping
+
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import DatabaseUnavailable, FieldFault, NotHealthy
-from tandem.domain.load_engine import LoadEngine
 from tandem.domain.ports import Database
 
 
 class CheckHealth:
-    def __init__(self, database: Database, engine: LoadEngine) -> None:
+    def __init__(self, database: Database, engines: LoadEngines) -> None:
         self._database = database
-        self._engine = engine
+        self._engines = engines
 
-    def __call__(self) -> None:
-        """Raises NotHealthy."""
+    def __call__(self) -> Mapping[str, bool]:
+        """Whether each engine of the pool is up, by name. Raises NotHealthy, which names what is down."""
         down = []
         try:
             self._database.ping()
         except DatabaseUnavailable as trouble:
             down.append(FieldFault("database", trouble.message))
-        if not self._engine.health():
-            down.append(FieldFault("engine", "gives no sign of life"))
+        engines = self._engines.health()
+        for name, up in engines.items():
+            if not up:
+                down.append(FieldFault("engine" if len(engines) == 1 else f"engine {name}", "gives no sign of life"))
         if down:
             raise NotHealthy("Not everything is up.", down)
+        return engines

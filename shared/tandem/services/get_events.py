@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
-from tandem.domain.load_engine import EngineEvent, LoadEngine
+from tandem.domain.load_engine import EngineEvent
 from tandem.domain.ports import Database, TaskKey
 from tandem.domain.task_events import merged_events
 from tandem.domain.timestamps import epoch_ms
@@ -21,10 +22,10 @@ class TaskEvents:
 
 
 class GetEvents:
-    def __init__(self, find: FindTask, database: Database, engine: LoadEngine) -> None:
+    def __init__(self, find: FindTask, database: Database, engines: LoadEngines) -> None:
         self._find = find
         self._database = database
-        self._engine = engine
+        self._engines = engines
 
     def __call__(self, owner: Owner, key: TaskKey, tail: int) -> TaskEvents:
         """The last ``tail`` lines. Raises TaskNotFound, and the engine's errors when it cannot be asked."""
@@ -33,7 +34,9 @@ class GetEvents:
     def of(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """The same for a run at hand."""
         execution_id = run.started_task.execution_id
-        return self._merged(run, [] if execution_id is None else self._engine.events(execution_id, tail), tail)
+        if execution_id is None:
+            return self.without_engine(run, tail)
+        return self._merged(run, self._engines.of(run.engine_name).events(execution_id, tail), tail)
 
     def without_engine(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """What we did alone."""

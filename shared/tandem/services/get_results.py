@@ -1,8 +1,8 @@
 """What a task's load left behind: where it lies, and what it says."""
 
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
-from tandem.domain.load_engine import LoadEngine
 from tandem.domain.ports import TaskKey
 from tandem.domain.run_report import RunResults
 from tandem.services.analyse_run import AnalyseRun
@@ -11,10 +11,10 @@ from tandem.services.find_task import FindTask
 
 
 class GetResults:
-    def __init__(self, find: FindTask, archived: FindArchivedRun, engine: LoadEngine, analyse: AnalyseRun) -> None:
+    def __init__(self, find: FindTask, archived: FindArchivedRun, engines: LoadEngines, analyse: AnalyseRun) -> None:
         self._find = find
         self._archived = archived
-        self._engine = engine
+        self._engines = engines
         self._analyse = analyse
 
     def __call__(self, owner: Owner, key: TaskKey) -> RunResults:
@@ -31,5 +31,5 @@ class GetResults:
     def on_engine(self, run: ExperimentRun) -> RunResults:
         """As the engine has it now."""
         execution_id = run.started_task.execution_id
-        told = None if execution_id is None else self._engine.results(execution_id)
+        told = None if execution_id is None else self._engines.of(run.engine_name).results(execution_id)
         return RunResults(run, self._analyse(run), told)

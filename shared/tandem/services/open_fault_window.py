@@ -4,11 +4,12 @@ import math
 from datetime import timedelta
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer
+from tandem.domain.load_engine import EngineRun, StatusAnswer
 from tandem.domain.ports import Ticks
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
@@ -21,10 +22,10 @@ SECONDS_BETWEEN_LOOKS = 1.0
 class OpenFaultWindow:
     """Opens the window of an experiment whose load is proven, or, with the reason, of one that has none."""
 
-    def __init__(self, change: ChangeRun, engine: LoadEngine, ticks: Ticks, clock: Clock, limits: Limits) -> None:
+    def __init__(self, change: ChangeRun, engines: LoadEngines, ticks: Ticks, clock: Clock, limits: Limits) -> None:
         self._change = change
         self._ticks = ticks
-        self._engine = engine
+        self._engines = engines
         self._clock = clock
         self._limits = limits
 
@@ -54,12 +55,12 @@ class OpenFaultWindow:
 
     def _last_look(self, run: ExperimentRun) -> StatusAnswer:
         """Ask a few times: a fault must not be called off for one lost packet."""
-        answer = ask_status(self._engine, run)
+        answer = ask_status(self._engines, run)
         for _ in range(LOOKS - 1):
             if not isinstance(answer, EngineError):
                 break
             self._clock.sleep(SECONDS_BETWEEN_LOOKS)
-            answer = ask_status(self._engine, run)
+            answer = ask_status(self._engines, run)
         return answer
 
     def _judge(self, run: ExperimentRun, answer: StatusAnswer) -> None:

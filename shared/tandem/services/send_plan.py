@@ -24,32 +24,28 @@ class SendPlan:
         self,
         database: Database,
         objects: ObjectStore,
-        engine: LoadEngine,
         write_url_plan: UrlPlanWriter,
         link_data_files: DataFileLinker,
     ) -> None:
         self._database = database
         self._objects = objects
-        self._engine = engine
         self._write_url_plan = write_url_plan
         self._link_data_files = link_data_files
 
-    def __call__(self, definition: LoadTestDefinition, duration_sec: int) -> str:
+    def __call__(self, engine: LoadEngine, definition: LoadTestDefinition, duration_sec: int) -> str:
         """The plan's path on the engine. Raises UploadMissing, StorageUnavailable and the engine's errors."""
         if definition.entry is Entry.URL:
-            return self._engine.upload_plan(
-                f"{definition.definition_id}.jmx", [self._written(definition, duration_sec)]
-            )
+            return engine.upload_plan(f"{definition.definition_id}.jmx", [self._written(definition, duration_sec)])
         reference = definition.content_ref or ""
         if not reference.startswith(UPLOAD_SCHEME):
             return reference
         plan = self._upload(definition.owner, reference)
         links = {
-            data.original_file_name: self._engine.upload_data_file(data.file_name, self._objects.read(data.object_key))
+            data.original_file_name: engine.upload_data_file(data.file_name, self._objects.read(data.object_key))
             for data in (self._upload(definition.owner, path) for path in definition.data_files)
         }
         content = self._link_data_files(lambda: self._objects.read(plan.object_key), links)
-        return self._engine.upload_plan(plan.file_name, content)
+        return engine.upload_plan(plan.file_name, content)
 
     def _written(self, definition: LoadTestDefinition, duration_sec: int) -> bytes:
         if definition.url_case is None:

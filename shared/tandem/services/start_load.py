@@ -4,17 +4,19 @@ A start has no idempotency key (engine-api.md, trap 5). So the attempt is writte
 after anything but a plain answer the load is looked for by our task id among the engine's runs, never started again.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import AppError, EngineAnsweredWrongly, EngineAnswerLost, EngineRefused, EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, EngineStatus, LoadEngine, StartLoad
+from tandem.domain.listed_loads import loads_by_task, name_of
+from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.upload import StorageUnavailable, UploadMissing
 from tandem.services.change_run import ChangeRun
+from tandem.services.place_load import PlaceLoad
 from tandem.services.send_plan import SendPlan
 from tandem.telemetry import LogEvent, log, warn
 
@@ -29,11 +31,18 @@ class StartLoadOfTask:
     """Starts, or finds again what an earlier attempt started."""
 
     def __init__(
-        self, change: ChangeRun, send_plan: SendPlan, engine: LoadEngine, clock: Clock, limits: Limits
+        self,
+        change: ChangeRun,
+        place: PlaceLoad,
+        send_plan: SendPlan,
+        engines: LoadEngines,
+        clock: Clock,
+        limits: Limits,
     ) -> None:
         self._change = change
+        self._place = place
         self._send_plan = send_plan
-        self._engine = engine
+        self._engines = engines
         self._clock = clock
         self._limits = limits
 
@@ -53,16 +62,30 @@ class StartLoadOfTask:
         return StepResult.of(run)
 
     def _start(self, run: ExperimentRun) -> ExperimentRun:
+        """Start the load where there is room. An engine that certainly did not take it makes room for the next one."""
+        tried: dict[str, EngineUnavailable] = {}
+        while True:
+            placed = self._place(run.experiment_task_id, tried)
+            if placed is None:
+                raise next(reversed(tried.values()), EngineUnavailable("no engine has room for this load now"))
+            if placed.next_step() != NextStep.CONTINUE or placed.started_task.execution_id is not None:
+                return placed
+            try:
+                return self._start_on_engine(placed)
+            except EngineUnavailable as trouble:
+                warn(LogEvent.ENGINE_TROUBLE, engine=placed.engine_name, reason=trouble.message)
+                tried[placed.engine_name] = trouble
+
+    def _start_on_engine(self, run: ExperimentRun) -> ExperimentRun:
+        engine = self._engines.of(run.engine_name)
         plan = run.required_plan
         duration = plan.strategy.traffic_duration_sec
         try:
-            plan_path = self._send_plan(plan.definition, duration)
+            plan_path = self._send_plan(engine, plan.definition, duration)
         except (EngineAnswerLost, EngineAnsweredWrongly) as trouble:
             # An upload may be repeated freely: nothing was started.
             raise EngineUnavailable(trouble.message) from trouble
-        marked = self._change(run.experiment_task_id, self._mark_attempt)
-        if marked.start_attempted_at is None:
-            return marked
+        self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, run.engine))
         definition = plan.definition
         request = StartLoad(
             test_name=name_of(run.started_task.task_id),
@@ -77,7 +100,7 @@ class StartLoadOfTask:
             properties=definition.plan_properties,
         )
         try:
-            engine_run = self._engine.start(request)
+            engine_run = engine.start(request)
         except (EngineRefused, EngineUnavailable):
             self._change(run.experiment_task_id, lambda run: run.withdraw_start(self._clock.now()))
             raise
@@ -86,8 +109,8 @@ class StartLoadOfTask:
             raise StartNotConfirmed(trouble.message) from trouble
         return self._accept(run, engine_run, LogEvent.LOAD_STARTED)
 
-    def _mark_attempt(self, run: ExperimentRun) -> None:
-        if run.next_step() == NextStep.CONTINUE and run.start_attempted_at is None:
+    def _mark_attempt(self, run: ExperimentRun, engine: str | None) -> None:
+        if run.next_step() == NextStep.CONTINUE and run.start_attempted_at is None and run.engine == engine:
             run.attempt_start(self._clock.now())
         else:
             # Somebody else is starting, or there is nothing to start any more.
@@ -96,7 +119,7 @@ class StartLoadOfTask:
     def _find(self, run: ExperimentRun) -> ExperimentRun:
         """Look for the load of an attempt whose answer was lost."""
         try:
-            found = find_run(self._engine.list_runs(), run.started_task.task_id)
+            found = loads_by_task(self._engines.of(run.engine_name).list_runs()).get(run.started_task.task_id)
         except (EngineAnswerLost, EngineAnsweredWrongly, EngineRefused) as trouble:
             raise EngineUnavailable(trouble.message) from trouble
         if found is None:
@@ -136,17 +159,3 @@ class StartLoadOfTask:
     def _out_of_time(self, run: ExperimentRun) -> bool:
         first: datetime | None = run.start_first_tried_at
         return first is not None and self._clock.now() - first >= timedelta(seconds=self._limits.start)
-
-
-NAME_PREFIX = "tandem "
-
-
-def name_of(task_id: str) -> str:
-    """The test name under which the engine runs a task's load; it comes back in the engine's list."""
-    return f"{NAME_PREFIX}{task_id}"
-
-
-def find_run(listed: Sequence[EngineRun], task_id: str) -> EngineRun | None:
-    """The engine's run of this task, if it lists one; one that goes on before one that ended."""
-    ours = [run for run in listed if run.test_name == name_of(task_id)]
-    return min(ours, key=lambda run: run.status.is_ended, default=None)

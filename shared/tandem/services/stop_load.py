@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import AppError, EngineError
 from tandem.domain.experiment_run import ExperimentRun, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, LoadEngine, StatusAnswer, StopAnswer, lists_everything
+from tandem.domain.listed_loads import loads_by_task
+from tandem.domain.load_engine import EngineRun, StatusAnswer, StopAnswer, lists_everything
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
-from tandem.services.start_load import find_run
 from tandem.telemetry import LogEvent, log, warn
 
 
@@ -22,9 +23,9 @@ class StopNotConfirmed(AppError):
 class StopLoadOfRun:
     """Carries out a stop that was asked for, until the engine confirms it."""
 
-    def __init__(self, change: ChangeRun, engine: LoadEngine, clock: Clock, limits: Limits) -> None:
+    def __init__(self, change: ChangeRun, engines: LoadEngines, clock: Clock, limits: Limits) -> None:
         self._change = change
-        self._engine = engine
+        self._engines = engines
         self._clock = clock
         self._limits = limits
 
@@ -46,12 +47,12 @@ class StopLoadOfRun:
             self._change(experiment_task_id, lambda run: _release(run, mine))
 
     def _stop(self, run: ExperimentRun) -> ExperimentRun:
-        before = ask_status(self._engine, run)
+        before = ask_status(self._engines, run)
         if isinstance(before, EngineRun) and before.status.is_ended:
             # Stopping a run that has ended can turn its COMPLETED into STOPPED (trap 13).
             return self._learn(run, before)
-        said = self._engine.stop(run.started_task.execution_id or "")
-        after = ask_status(self._engine, run)
+        said = self._engines.of(run.engine_name).stop(run.started_task.execution_id or "")
+        after = ask_status(self._engines, run)
         if isinstance(after, EngineRun) and after.status.is_ended:
             return self._learn(run, after)
         if after is None and said is StopAnswer.ALREADY_ENDED_OR_UNKNOWN:
@@ -62,8 +63,8 @@ class StopLoadOfRun:
 
     def _look_for_load(self, run: ExperimentRun) -> ExperimentRun:
         """The start was never answered: the load is stopped when it turns up, and is none when it does not."""
-        listed = self._engine.list_runs()
-        found = find_run(listed, run.started_task.task_id)
+        listed = self._engines.of(run.engine_name).list_runs()
+        found = loads_by_task(listed).get(run.started_task.task_id)
         now = self._clock.now()
         if found is not None:
             return self._change(run.experiment_task_id, lambda run: run.accept_load(found, self._limits.grace, now))

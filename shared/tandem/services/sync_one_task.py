@@ -1,10 +1,10 @@
 """Read one task's state from the engine now, because a user asks."""
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
-from tandem.domain.load_engine import LoadEngine
 from tandem.domain.ports import TaskKey
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
@@ -12,10 +12,10 @@ from tandem.services.find_task import FindTask
 
 
 class SyncOneTask:
-    def __init__(self, find: FindTask, change: ChangeRun, engine: LoadEngine, clock: Clock) -> None:
+    def __init__(self, find: FindTask, change: ChangeRun, engines: LoadEngines, clock: Clock) -> None:
         self._find = find
         self._change = change
-        self._engine = engine
+        self._engines = engines
         self._clock = clock
 
     def __call__(self, owner: Owner, key: TaskKey) -> ExperimentRun:
@@ -24,7 +24,7 @@ class SyncOneTask:
         task = run.started_task
         if task.status.ended or task.execution_id is None:
             return run
-        answer = ask_status(self._engine, run)
+        answer = ask_status(self._engines, run)
         if isinstance(answer, EngineError):
             raise answer
         now = self._clock.now()

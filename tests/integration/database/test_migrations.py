@@ -137,7 +137,7 @@ def test_a_database_that_holds_the_original_table_keeps_its_rows(request: pytest
         assert by_experiment.started_task.task_id == "old-2"
         assert by_task is not None
         assert by_task.started_task.status is TaskStatus.SUCCEEDED
-        assert [run.started_task.task_id for run in active] == ["old-2"]
+        assert [run.task_id for run in active] == ["old-2"]
         assert active[0].deadline is not None
         command.downgrade(alembic_config(url), "base")
         with engine_of(url).connect() as connection:

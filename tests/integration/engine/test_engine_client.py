@@ -137,7 +137,8 @@ def test_one_bad_answer_spoils_no_other_status(engine: TrapEngine, kind: FaultKi
     whole = client(engine, status_call_seconds=1.5)  # room for the good answers on a busy machine
     ids = [whole.start(LOAD).execution_id for _ in range(5)]
     engine.add_fault(Fault(kind, on=frozenset({Call.STATUS}), execution_id=ids[2], calls=None, seconds=5.0))
-    answers = whole.statuses(ids, budget_seconds=5.0)
+    engine.add_fault(Fault(FaultKind.ERROR_500, on=frozenset({Call.LIST})))
+    answers = whole.survey(ids, budget_seconds=5.0).answers
     assert set(answers) == set(ids)
     for execution_id in ids:
         answer = answers[execution_id]
@@ -218,7 +219,7 @@ def test_a_read_is_asked_again_when_its_kept_connection_was_closed(engine: TrapE
 def test_the_token_goes_with_every_request(engine: TrapEngine) -> None:
     whole = client(engine, token="s3cret-token")
     ids = [whole.start(LOAD).execution_id]
-    whole.statuses(ids, budget_seconds=2.0)
+    whole.survey(ids, budget_seconds=2.0)
     assert {record.headers["Authorization"] for record in engine.calls} == {"Bearer s3cret-token"}
 
 
@@ -250,7 +251,7 @@ def test_a_changed_token_is_noticed_by_looks_at_many_states_by_files_and_by_uplo
     secret = Secret("second")
     engine.token = "second"
     warm = client(engine, token="first", read_token=secret.read)
-    assert all(isinstance(each, EngineRun) for each in warm.statuses(ids, budget_seconds=2.0).values())
+    assert all(isinstance(each, EngineRun) for each in warm.survey(ids, budget_seconds=2.0).answers.values())
     warm = client(engine, token="first", read_token=secret.read)
     with warm.open_result_file(first.result_path or "") as pieces:
         assert isinstance(b"".join(pieces), bytes)
@@ -449,7 +450,7 @@ def test_an_answer_about_another_execution_is_wrong(engine: TrapEngine) -> None:
     whole = client(engine)
     with pytest.raises(EngineAnsweredWrongly):
         whole.status("ab12cd34")
-    assert isinstance(whole.statuses(["ab12cd34"], 2.0)["ab12cd34"], EngineAnsweredWrongly)
+    assert isinstance(whole.survey(["ab12cd34"], 2.0).answers["ab12cd34"], EngineAnsweredWrongly)
 
 
 @pytest.mark.parametrize("offset_hours", [-30, 5])

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tandem.adapters.engine.client import LIST_PAYS_FROM, HttpLoadEngine
+from tandem.adapters.engine.client import HttpLoadEngine
 from tandem.adapters.engine.settings import EngineSettings
 from tandem.domain.errors import EngineError, EngineUnavailable
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
@@ -26,23 +26,16 @@ def started(client: HttpLoadEngine, count: int) -> list[str]:
     return [client.start(StartLoad(f"tandem task-{number}", "x.jmx")).execution_id for number in range(count)]
 
 
-def test_no_ids_need_no_call(engine: TrapEngine) -> None:
-    assert HttpLoadEngine(EngineSettings(engine.url)).statuses([], 1.0) == {}
-    assert engine.calls == []
-
-
-def test_few_ids_are_asked_one_by_one(engine: TrapEngine) -> None:
-    client = HttpLoadEngine(EngineSettings(engine.url))
-    ids = started(client, LIST_PAYS_FROM - 1)
-    answers = client.statuses(ids, 5.0)
-    assert all(isinstance(answers[key], EngineRun) for key in ids)
-    assert engine.calls_of(Call.LIST) == []
+def test_no_ids_need_no_call_but_the_list(engine: TrapEngine) -> None:
+    survey = HttpLoadEngine(EngineSettings(engine.url)).survey([], 1.0)
+    assert (survey.answers, survey.listed) == ({}, [])
+    assert [call.call for call in engine.calls] == [Call.LIST]
 
 
 def test_many_ids_cost_one_list_and_only_the_rest_by_id(engine: TrapEngine) -> None:
     client = HttpLoadEngine(EngineSettings(engine.url))
     ids = started(client, 20)
-    answers = client.statuses([*ids, "00000000", *ids], 5.0)
+    answers = client.survey([*ids, "00000000", *ids], 5.0).answers
     assert set(answers) == {*ids, "00000000"}
     assert answers["00000000"] is None
     assert all(isinstance(answers[key], EngineRun) for key in ids)
@@ -53,7 +46,7 @@ def test_many_ids_cost_one_list_and_only_the_rest_by_id(engine: TrapEngine) -> N
 def test_what_the_list_does_not_hold_is_asked_by_id(engine: TrapEngine) -> None:
     client = HttpLoadEngine(EngineSettings(engine.url))
     ids = started(client, 520)
-    answers = client.statuses(ids, 10.0)
+    answers = client.survey(ids, 10.0).answers
     assert all(isinstance(answers[key], EngineRun) for key in ids)
     assert len(engine.calls_of(Call.STATUS)) == 20
 
@@ -65,7 +58,7 @@ def test_a_bad_list_is_made_up_for_by_id(engine: TrapEngine, kind: FaultKind) ->
     client = HttpLoadEngine(EngineSettings(engine.url))
     ids = started(client, 20)
     engine.add_fault(Fault(kind, on=frozenset({Call.LIST}), calls=None))
-    answers = client.statuses(ids, 10.0)
+    answers = client.survey(ids, 10.0).answers
     assert all(isinstance(answers[key], EngineRun) for key in ids)
 
 
@@ -73,7 +66,7 @@ def test_a_refused_connection_answers_a_thousand_ids_at_once(engine: TrapEngine)
     client = HttpLoadEngine(EngineSettings(engine.url))
     engine.go_down()
     begun = time.monotonic()
-    answers = client.statuses(MANY, 10.0)
+    answers = client.survey(MANY, 10.0).answers
     assert time.monotonic() - begun < 2.0
     assert set(answers) == set(MANY)
     assert all(isinstance(answer, EngineUnavailable) for answer in answers.values())
@@ -83,7 +76,7 @@ def test_a_hung_engine_costs_a_few_timeouts_not_a_thousand(engine: TrapEngine) -
     client = HttpLoadEngine(EngineSettings(engine.url, status_call_seconds=0.3, read_call_seconds=0.5))
     engine.add_fault(Fault(FaultKind.HANG, calls=None, seconds=20.0))
     begun = time.monotonic()
-    answers = client.statuses(MANY, 10.0)
+    answers = client.survey(MANY, 10.0).answers
     assert time.monotonic() - begun < 2.0
     assert all(isinstance(answer, EngineError) for answer in answers.values())
     assert len(engine.calls) < 70
@@ -93,7 +86,7 @@ def test_the_budget_bounds_an_engine_that_trickles(engine: TrapEngine) -> None:
     client = HttpLoadEngine(EngineSettings(engine.url))
     engine.add_fault(Fault(FaultKind.TRICKLE_HEADERS, calls=None, seconds=20.0))
     begun = time.monotonic()
-    answers = client.statuses(MANY, 1.0)
+    answers = client.survey(MANY, 1.0).answers
     assert time.monotonic() - begun < 2.0
     assert all(isinstance(answer, EngineError) for answer in answers.values())
 
@@ -101,8 +94,9 @@ def test_the_budget_bounds_an_engine_that_trickles(engine: TrapEngine) -> None:
 def test_an_engine_that_is_slow_but_alive_is_asked_until_the_budget_is_spent(engine: TrapEngine) -> None:
     client = HttpLoadEngine(EngineSettings(engine.url, fan_out_connections=4))
     ids = started(client, 7)
+    engine.add_fault(Fault(FaultKind.ERROR_500, on=frozenset({Call.LIST})))
     engine.add_fault(Fault(FaultKind.SLOW, on=frozenset({Call.STATUS}), calls=None, seconds=0.4))
-    answers = client.statuses(ids, 0.6)
+    answers = client.survey(ids, 0.6).answers
     told = [answer for answer in answers.values() if isinstance(answer, EngineRun)]
     assert len(told) == 4
     assert {run.status for run in told} == {EngineStatus.RUNNING}
@@ -115,7 +109,7 @@ def test_a_few_hung_ids_do_not_make_the_engine_dead(engine: TrapEngine) -> None:
     for key in ids[::15]:
         engine.add_fault(Fault(FaultKind.HANG, on=frozenset({Call.STATUS}), execution_id=key, calls=None, seconds=2.0))
     engine.add_fault(Fault(FaultKind.ERROR_500, on=frozenset({Call.LIST})))
-    answers = client.statuses(ids, 10.0)
+    answers = client.survey(ids, 10.0).answers
     assert sum(isinstance(answer, EngineError) for answer in answers.values()) == 4
 
 
@@ -127,6 +121,6 @@ def test_a_port_that_speaks_no_http_is_an_error_for_every_id() -> None:
             f"http://127.0.0.1:{deaf.getsockname()[1]}", status_call_seconds=0.3, read_call_seconds=0.3
         )
         begun = time.monotonic()
-        answers = HttpLoadEngine(settings).statuses(MANY, 10.0)
+        answers = HttpLoadEngine(settings).survey(MANY, 10.0).answers
         assert time.monotonic() - begun < 2.0
         assert all(isinstance(answer, EngineError) for answer in answers.values())

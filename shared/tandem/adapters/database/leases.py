@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from tandem.adapters.database import tables
 
@@ -14,14 +14,21 @@ class SqlLeases:
     def acquire(self, name: str, holder: str, now: datetime, until: datetime) -> bool:
         """Take the lease when nobody holds it now; False when somebody does."""
         table = tables.lease
-        row = self._connection.execute(select(table).where(table.c.name == name).with_for_update()).one_or_none()
-        if row is None:
-            self._connection.execute(insert(table).values(name=name, holder=holder, expires_at=until))
+        free = or_(table.c.expires_at <= now, table.c.holder == holder)
+        take = update(table).where(table.c.name == name, free).values(holder=holder, expires_at=until)
+        if self._connection.execute(take).rowcount:
             return True
-        if row.expires_at > now and row.holder != holder:
+        if self._connection.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
             return False
-        self._connection.execute(update(table).where(table.c.name == name).values(holder=holder, expires_at=until))
+        self._connection.execute(insert(table).values(name=name, holder=holder, expires_at=until))
         return True
+
+    def hold(self, name: str, now: datetime) -> None:
+        """Wait until nobody else is inside a transaction that holds the name, and hold it until this one ends."""
+        table = tables.lease
+        touched = update(table).where(table.c.name == name).values(holder="", expires_at=now)
+        if not self._connection.execute(touched).rowcount:
+            self._connection.execute(insert(table).values(name=name, holder="", expires_at=now))
 
     def release(self, name: str, holder: str, now: datetime, *, done: bool) -> None:
         """Give the lease back, unless it went to somebody else meanwhile; ``done``: what it was taken for is done."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, func, insert, literal, or_, select
 
 from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
+from tandem.adapters.database.bulk_update import BulkUpdate
 from tandem.adapters.database.documents import RUN_PLAN
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.domain.engine_state import StopReason
@@ -15,6 +16,7 @@ from tandem.domain.identity import Owner
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import LoadTestTask, TaskStatus
+from tandem.domain.unsettled_run import UnsettledRun
 
 _TASK, _RUN = tables.task, tables.run
 _COLUMNS = [
@@ -51,7 +53,26 @@ _PLAIN_FIELDS = (
     "fault_ended_at",
     "missing_sweeps",
     "window_load_proven",
+    "engine",
+    "threads",
 )
+_UNSETTLED = select(
+    _RUN.c.experiment_task_id,
+    _TASK.c.task_id,
+    _TASK.c.status,
+    _TASK.c.execution_id,
+    _RUN.c.gmt_create,
+    _RUN.c.workflow_arn,
+    _RUN.c.deadline,
+    _RUN.c.window_opened_at,
+    _RUN.c.abort_requested_at,
+    _RUN.c.stop_requested_at,
+    _RUN.c.stop_confirmed_at,
+    _RUN.c.finished_at,
+    _RUN.c.missing_sweeps,
+    _RUN.c.watched,
+    _RUN.c.engine,
+).select_from(_RUN.join(_TASK, _TASK.c.task_id == _RUN.c.task_id))
 
 
 class RowChanged(Exception):
@@ -62,6 +83,7 @@ class SqlRuns:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.measured: list[dict[str, float]] = []
+        self._locked: dict[str, RowMapping] = {}
 
     def add(self, run: ExperimentRun) -> None:
         """Insert a new run, with its task when it has one."""
@@ -73,12 +95,12 @@ class SqlRuns:
     def lock(self, experiment_task_id: str) -> ExperimentRun | None:
         """The run and its task, held until the transaction ends."""
         query = _RUN_WITH_TASK.where(_RUN.c.experiment_task_id == experiment_task_id)
-        return self._first(query.with_for_update())
+        return next(iter(self._lock(query)), None)
 
     def lock_by_task_ids(self, task_ids: Sequence[str]) -> list[ExperimentRun]:
         """The runs of these tasks, held until the transaction ends, always in the same order."""
         query = _RUN_WITH_TASK.where(_RUN.c.task_id.in_(task_ids)).order_by(_RUN.c.id)
-        return self._all(query.with_for_update()) if task_ids else []
+        return self._lock(query) if task_ids else []
 
     def get(self, experiment_task_id: str) -> ExperimentRun | None:
         return self._first(_RUN_WITH_TASK.where(_RUN.c.experiment_task_id == experiment_task_id))
@@ -108,26 +130,41 @@ class SqlRuns:
         rows = _TASK_WITH_RUN.where(*conditions).order_by(_TASK.c.id.desc()).limit(page.size).offset(page.offset)
         return Page(page, total, self._all(rows))
 
-    def unsettled(self, limit: int) -> list[ExperimentRun]:
-        """Runs that still need somebody's attention, oldest first."""
-        return self._all(_RUN_WITH_TASK.where(_RUN.c.settled == 0).order_by(_RUN.c.id).limit(limit))
+    def unsettled(self, limit: int) -> list[UnsettledRun]:
+        """Runs that still need somebody's attention, oldest first, in one narrow read."""
+        rows = self._connection.execute(_UNSETTLED.where(_RUN.c.settled == 0).order_by(_RUN.c.id).limit(limit))
+        return [UnsettledRun(*_short(row)) for row in rows]
+
+    def settled_among(self, task_ids: Sequence[str]) -> list[str]:
+        query = select(_RUN.c.task_id).where(_RUN.c.task_id.in_(task_ids), _RUN.c.settled == 1)
+        return list(self._connection.execute(query).scalars()) if task_ids else []
 
     def save(self, runs: Sequence[ExperimentRun]) -> None:
         """Write rows, audit entries and messages of locked runs. Raises RowChanged when a task's state was another."""
         if not runs:
             return
         old = [run for run in runs if run.task is not None and run.loaded_status is not None]
-        if old:
-            changed = self._connection.execute(_SAVE_TASK, [_task_change(run) for run in old])
-            if changed.rowcount != len(old):
-                raise RowChanged
+        self._write(_SAVE_TASK, "task", [(run.experiment_task_id, _task_change(run)) for run in old])
         for run in runs:
             if run.task is not None and run.loaded_status is None:
                 self._insert_task(run.task)
-        self._connection.execute(
-            _SAVE_RUN, [{"b_key": run.experiment_task_id} | _identity(run) | _memory(run) for run in runs]
-        )
+        self._write(_SAVE_RUN, "run", [(run.experiment_task_id, _identity(run) | _memory(run)) for run in runs])
         self._record(runs)
+
+    def _write(self, update: BulkUpdate, prefix: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Write the columns in which any of these rows differs from the row that was locked."""
+        changed: list[dict[str, Any]] = []
+        columns: set[str] = set()
+        for experiment_task_id, values in rows:
+            before = self._locked.get(experiment_task_id)
+            names = values.keys() - update.names_of_the_row
+            if before is not None:
+                names = {name for name in names if before[f"{prefix}_{name}"] != values[name]}
+            if names:
+                changed.append(values)
+                columns |= names
+        if changed and update(self._connection, changed, sorted(columns)) != len(changed):
+            raise RowChanged
 
     def _insert_task(self, task: LoadTestTask) -> None:
         self._connection.execute(
@@ -155,6 +192,11 @@ class SqlRuns:
             run.audit.clear()
             run.messages.clear()
             run.loaded_status = None if run.task is None else run.task.status
+
+    def _lock(self, query: Select[Any]) -> list[ExperimentRun]:
+        rows = self._connection.execute(query.with_for_update()).all()
+        self._locked.update((row.run_experiment_task_id, row._mapping) for row in rows)
+        return [_run(row) for row in rows]
 
     def _first(self, query: Select[Any]) -> ExperimentRun | None:
         row = self._connection.execute(query).first()
@@ -184,7 +226,8 @@ def _identity(run: ExperimentRun) -> dict[str, Any]:
 
 
 def _memory(run: ExperimentRun) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in _PLAIN_FIELDS} | {"settled": int(run.settled)}
+    derived = {"settled": int(run.settled), "watched": run.watched_closely}
+    return {name: getattr(run, name) for name in _PLAIN_FIELDS} | derived
 
 
 def _task_memory(task: LoadTestTask) -> dict[str, Any]:
@@ -203,13 +246,11 @@ def _task_memory(task: LoadTestTask) -> dict[str, Any]:
 
 def _task_change(run: ExperimentRun) -> dict[str, Any]:
     task = run.started_task
-    return {"b_key": task.task_id, "b_before": run.loaded_status} | _task_memory(task)
+    return {"task_id": task.task_id, "status_before": run.loaded_status} | _task_memory(task)
 
 
-_SAVE_TASK = update(_TASK).where(
-    _TASK.c.task_id == bindparam("b_key"), _TASK.c.status == bindparam("b_before"), _TASK.c.is_delete == literal(0)
-)
-_SAVE_RUN = update(_RUN).where(_RUN.c.experiment_task_id == bindparam("b_key"))
+_SAVE_TASK = BulkUpdate(_TASK, "task_id", "uk_task_id", (("status", "status_before"),), "r.is_delete = 0")
+_SAVE_RUN = BulkUpdate(_RUN, "experiment_task_id", "uk_run_experiment_task_id")
 
 
 def _task(row: Row[Any]) -> LoadTestTask:
@@ -230,6 +271,11 @@ def _task(row: Row[Any]) -> LoadTestTask:
         report_path=row.task_report_path,
         log_path=row.task_log_path,
     )
+
+
+def _short(values: Sequence[Any]) -> tuple[Any, ...]:
+    """The columns of _UNSETTLED as the members of an UnsettledRun."""
+    return (*values[:2], TaskStatus(values[2]), *values[3:])
 
 
 def _run(row: Row[Any]) -> ExperimentRun:

@@ -48,8 +48,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
+        return None if value is None else self.stored(value)
+
+    def stored(self, value: datetime) -> datetime:
+        """The value as the database keeps it."""
         step = 10 ** (6 - self.fraction_digits)
         return value.astimezone(UTC).replace(tzinfo=None, microsecond=value.microsecond // step * step)
 
@@ -199,9 +201,14 @@ run = Table(
     Column("fault_ended_at", _MILLIS),
     Column("missing_sweeps", Integer, nullable=False, server_default=text("0")),
     Column("settled", SmallInteger, nullable=False),
+    # The engine of the load and the threads it takes there; NULL is the default engine.
+    Column("engine", String(64)),
+    Column("threads", Integer),
+    Column("watched", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),
     UniqueConstraint("task_id", name="uk_run_task_id"),
     Index("idx_run_settled", "settled", "id"),
+    Index("idx_run_engine", "settled", "engine", "threads"),
     **_MYSQL,
 )
 
@@ -260,5 +267,18 @@ lease = Table(
     Column("holder", String(64), nullable=False),
     Column("expires_at", _MILLIS, nullable=False),
     Column("done_at", _MILLIS),
+    **_MYSQL,
+)
+
+# What the operators say of an engine; one that the settings name has a row only when it differs from them.
+engine = Table(
+    "t_chaos_load_test_engine",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("gmt_modified", _MILLIS, nullable=False),
+    Column("url", String(512)),
+    Column("state", String(16), nullable=False),
+    Column("max_loads", Integer),
+    Column("max_threads", Integer),
     **_MYSQL,
 )

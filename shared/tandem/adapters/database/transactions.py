@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.connections import ACCESS_DENIED, READ_ONLY
 from tandem.adapters.database.definitions import SqlDefinitions
+from tandem.adapters.database.engines import SqlEngines
 from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.database.runs import RowChanged, SqlRuns
@@ -47,6 +48,7 @@ class SqlUnitOfWork:
         self.statistics = SqlTaskCounts(connection)
         self.outbox = SqlOutbox(connection)
         self.leases = SqlLeases(connection)
+        self.engines = SqlEngines(connection)
 
 
 class SqlDatabase:

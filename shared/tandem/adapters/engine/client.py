@@ -30,10 +30,8 @@ from tandem.domain.load_engine import (
     StartLoad,
     StatusAnswer,
     StopAnswer,
+    Survey,
 )
-
-LIST_PAYS_FROM = 8
-"""From how many ids on the list of all runs is asked for first: it costs about as much as five single states."""
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -94,24 +92,24 @@ class HttpLoadEngine:
         """The engine's runs, newest first, at most 500."""
         return self._list_runs(self._settings.read_call_seconds)
 
-    def statuses(self, execution_ids: Sequence[str], budget_seconds: float) -> Mapping[str, StatusAnswer]:
+    def survey(self, execution_ids: Sequence[str], budget_seconds: float) -> Survey:
         """The state of many runs within ``budget_seconds``: one list, then what it did not hold, side by side by id."""
         until = time.monotonic() + budget_seconds
         wanted = dict.fromkeys(execution_ids)
-        known: dict[str, StatusAnswer] = {}
+        listed: Sequence[EngineRun] | None = None
         list_error: EngineError | None = None
-        if len(wanted) >= LIST_PAYS_FROM:
-            # A list that hangs must leave time for the rest: it gets a third of the budget.
-            seconds = min(self._settings.read_call_seconds, budget_seconds / 3)
-            try:
-                known.update((run.execution_id, run) for run in reversed(self._list_runs(seconds)))
-            except EngineError as error:
-                list_error = error
+        # A list that hangs must leave time for the rest: it gets a third of the budget.
+        seconds = min(self._settings.read_call_seconds, budget_seconds / 3)
+        try:
+            listed = self._list_runs(seconds)
+        except EngineError as error:
+            list_error = error
+        known = {run.execution_id: run for run in reversed(listed or ())}
         answers: dict[str, StatusAnswer] = {key: known[key] for key in wanted if key in known}
         missing = [key for key in wanted if key not in answers]
         if missing:
             answers.update(self._ask_each(missing, until, after=list_error))
-        return answers
+        return Survey(answers, listed)
 
     def metrics(self, execution_id: str) -> LiveMetrics | None:
         """The latest snapshot, or ``None`` when the engine itself says 404."""

@@ -1,7 +1,7 @@
 """A ``LoadEngine`` that measures another one: how long each call takes, and how many give no usable answer."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from tandem.domain.errors import EngineError, EngineRefused
@@ -12,8 +12,8 @@ from tandem.domain.load_engine import (
     LiveMetrics,
     LoadEngine,
     StartLoad,
-    StatusAnswer,
     StopAnswer,
+    Survey,
 )
 from tandem.domain.measurements import EngineCall, Meter
 
@@ -23,7 +23,7 @@ LATENCY, ERRORS = "EngineCallMilliseconds", "EngineErrors"
 class MeasuredEngine:
     """Every call as it is asked for, none besides. A refusal is an answer; no other ``EngineError`` is.
 
-    Of many states at once (``statuses``) the round is one call, and an error if any state was not had.
+    Of many states at once (``survey``) the round is one call, and an error if any state was not had.
     """
 
     def __init__(self, engine: LoadEngine, meter: Meter) -> None:
@@ -54,11 +54,12 @@ class MeasuredEngine:
         with self._measured(EngineCall.STATUS):
             return self._engine.list_runs()
 
-    def statuses(self, execution_ids: Sequence[str], budget_seconds: float) -> Mapping[str, StatusAnswer]:
+    def survey(self, execution_ids: Sequence[str], budget_seconds: float) -> Survey:
         began = time.monotonic()
-        answers = self._engine.statuses(execution_ids, budget_seconds)
-        self._record(EngineCall.STATUS, began, any(_is_trouble(answer) for answer in answers.values()))
-        return answers
+        survey = self._engine.survey(execution_ids, budget_seconds)
+        trouble = survey.listed is None or any(_is_trouble(answer) for answer in survey.answers.values())
+        self._record(EngineCall.STATUS, began, trouble)
+        return survey
 
     def metrics(self, execution_id: str) -> LiveMetrics | None:
         with self._measured(EngineCall.READ):

@@ -1,0 +1,97 @@
+"""What is still to be done for a run: the rules, and the few members that the sweep reads of thousands of runs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.task import TaskStatus
+
+
+class Undone(ABC):
+    """The rules over the members that a whole run and the sweep's short form of it share. Times are aware UTC."""
+
+    __slots__ = ()
+
+    created_at: datetime
+    workflow_arn: str | None
+    deadline: datetime | None
+    window_opened_at: datetime | None
+    abort_requested_at: datetime | None
+    stop_requested_at: datetime | None
+    stop_confirmed_at: datetime | None
+    finished_at: datetime | None
+    engine: str | None
+
+    @property
+    @abstractmethod
+    def task_status(self) -> TaskStatus | None:
+        """The state of the run's task; None while it has none."""
+
+    @property
+    def engine_name(self) -> str:
+        """The engine of the run's load; a run from before there was a pool has the default one."""
+        return self.engine or DEFAULT_ENGINE
+
+    @property
+    def stop_pending(self) -> bool:
+        """A stop was asked for and the engine has not confirmed it yet."""
+        return self.stop_requested_at is not None and self.stop_confirmed_at is None
+
+    @property
+    def window_undecided(self) -> bool:
+        """The platform still waits for a word from us: window, abort, or its own end, whichever comes first."""
+        return (
+            self.task_status is not None
+            and self.finished_at is None
+            and self.window_opened_at is None
+            and self.abort_requested_at is None
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to do for this run, ever."""
+        task_over = self.task_status is None or self.task_status.ended
+        return task_over and not self.stop_pending and not self.window_undecided
+
+    @property
+    def given_up(self) -> bool:
+        """The task has ended and no stop is on its way: a load of it that still runs is an orphan."""
+        return self.task_status is not None and self.task_status.ended and not self.stop_pending
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the load outlived its deadline."""
+        active = self.task_status is not None and not self.task_status.ended
+        return active and self.deadline is not None and now >= self.deadline
+
+    def leaderless(self, now: datetime, lost_after: timedelta, led: Set[str] | None) -> bool:
+        """Whether the platform waits and no workflow of ``led`` leads the run any more; None: nobody can tell."""
+        old = self.created_at < now - lost_after
+        gone = led is not None and self.workflow_arn is not None and self.workflow_arn not in led
+        return self.window_undecided and old and gone
+
+
+@dataclass(slots=True)
+class UnsettledRun(Undone):
+    """A run as the sweep reads it. ``watched_closely``: a lost load must be noticed within seconds."""
+
+    experiment_task_id: str
+    task_id: str
+    status: TaskStatus
+    execution_id: str | None
+    created_at: datetime
+    workflow_arn: str | None
+    deadline: datetime | None
+    window_opened_at: datetime | None
+    abort_requested_at: datetime | None
+    stop_requested_at: datetime | None
+    stop_confirmed_at: datetime | None
+    finished_at: datetime | None
+    missing_sweeps: int
+    watched_closely: bool
+    engine: str | None
+
+    @property
+    def task_status(self) -> TaskStatus:
+        return self.status

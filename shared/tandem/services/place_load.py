@@ -1,0 +1,64 @@
+"""Which engine a load goes to: decided in one transaction, on what the database says is placed where."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import EngineState, Occupancy, PooledEngine, merged, with_most_room
+from tandem.domain.experiment_run import ExperimentRun, NextStep
+from tandem.domain.ports import UnitOfWork
+from tandem.services.change_run import ChangeRun
+from tandem.telemetry import LogEvent, log
+
+PLACEMENT = "placement"
+"""The name that is held while room is counted: two at a time would both take the last room."""
+
+
+class PlaceLoad:
+    """Notes on the run where its load is to be started, before anything is sent there."""
+
+    def __init__(self, change: ChangeRun, from_settings: Mapping[str, str], clock: Clock) -> None:
+        self._change = change
+        self._from_settings = from_settings
+        self._clock = clock
+
+    def __call__(self, experiment_task_id: str, but_not: Collection[str] = ()) -> ExperimentRun | None:
+        """The run as it is then; None when no other engine takes the load now.
+
+        A run whose start is under way, or that wants no load any more, is left as it is.
+        """
+        now = self._clock.now()
+
+        def place(uow: UnitOfWork, run: ExperimentRun) -> bool:
+            if run.next_step() != NextStep.CONTINUE or run.may_be_on_engine:
+                return True
+            chosen = self._choose(uow, run, but_not, now)
+            if chosen is not None:
+                run.place_on(chosen.name, now)
+            return chosen is not None
+
+        run, placed = self._change.inside(experiment_task_id, place)
+        if placed:
+            log(LogEvent.LOAD_PLACED, experiment_task_id=experiment_task_id, engine=run.engine_name)
+        return run if placed else None
+
+    def _choose(
+        self, uow: UnitOfWork, run: ExperimentRun, but_not: Collection[str], now: datetime
+    ) -> PooledEngine | None:
+        threads = run.required_plan.definition.threads
+        pool = merged(self._from_settings, uow.engines.entries())
+        if _needs_no_count(pool):
+            return with_most_room(pool, {}, threads, but_not)
+        uow.leases.hold(PLACEMENT, now)
+        # Read again: while we waited, an engine may have been drained or removed.
+        pool = merged(self._from_settings, uow.engines.entries())
+        occupied = uow.engines.occupancies()
+        if run.engine in occupied:
+            has = occupied[run.engine]
+            occupied[run.engine] = Occupancy(has.loads - 1, has.threads - (run.threads or 0))
+        return with_most_room(pool, occupied, threads, but_not)
+
+
+def _needs_no_count(pool: list[PooledEngine]) -> bool:
+    active = [engine for engine in pool if engine.state is EngineState.ACTIVE]
+    return len(active) < 2 and all(engine.max_loads is None and engine.max_threads is None for engine in active)
