@@ -43,8 +43,9 @@ class Settings:
 
     @property
     def engines(self) -> Mapping[str, str]:
-        """The URLs of the engines by name: those that are named, or else the one engine there is."""
-        return self.named_engines or {DEFAULT_ENGINE: self.engine_url}
+        """The URLs of the engines by name: the default one, and those that are named."""
+        default = {DEFAULT_ENGINE: self.engine_url} if self.engine_url else {}
+        return default | dict(self.named_engines)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -61,7 +62,10 @@ class Settings:
             migrations_directory=given.get("TANDEM_MIGRATIONS_DIRECTORY", defaults.migrations_directory),
             database_ca_file=given.get("TANDEM_DATABASE_CA_FILE"),
             database_pool_size=_whole(given, "TANDEM_DATABASE_POOL_SIZE", defaults.database_pool_size),
-            engine_url=given.get("TANDEM_ENGINE_URL", defaults.engine_url).rstrip("/"),
+            # Whoever names engines need not have a default one.
+            engine_url=given.get("TANDEM_ENGINE_URL", "" if "TANDEM_ENGINES" in given else defaults.engine_url).rstrip(
+                "/"
+            ),
             engine_token_secret_arn=given.get("TANDEM_ENGINE_TOKEN_SECRET_ARN"),
             engine_zone=given.get("TANDEM_ENGINE_ZONE", defaults.engine_zone),
             event_bus=given.get("TANDEM_EVENT_BUS", defaults.event_bus),

@@ -39,7 +39,7 @@ FIELD_OF_ADAPTER = {
 }
 SECRETS = {
     "database": "ReadDatabaseSecret",
-    "engine": "ReadEngineToken",
+    "connect_engine": "ReadEngineToken",
     "migrate_database": "secretsmanager:GetSecretValue",
 }
 

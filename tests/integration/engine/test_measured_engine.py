@@ -19,7 +19,7 @@ def test_each_call_is_measured_by_its_kind_and_none_is_added() -> None:
         path = engine.upload_plan("plan.jmx", [b"<x/>"])
         run = engine.start(StartLoad("tandem ldtask_1", path, threads=1, duration=60))
         assert engine.status(run.execution_id) is not None
-        assert engine.statuses([run.execution_id], 2.0).keys() == {run.execution_id}
+        assert engine.survey([run.execution_id], 2.0).answers.keys() == {run.execution_id}
         assert [each.execution_id for each in engine.list_runs()] == [run.execution_id]
         engine.events(run.execution_id, 10)
         engine.stop(run.execution_id)
@@ -52,6 +52,6 @@ def test_no_usable_answer_is_an_error_and_a_refusal_is_none() -> None:
     with pytest.raises(EngineUnavailable):
         engine.list_runs()
     assert engine.health() is False
-    answers = engine.statuses(["0a1b2c3d", "1a1b2c3d"], 2.0)
+    answers = engine.survey(["0a1b2c3d", "1a1b2c3d"], 2.0).answers
     assert len(answers) == 2
     assert meter.values_of(ERRORS) == [0, 1, 1, 1]
