@@ -277,8 +277,17 @@ class Application:
     @cached_property
     def archive_run(self) -> "ArchiveRun":
         from tandem.services.archive_run import ArchiveRun
+        from tandem.services.compare_with_earlier import CompareWithEarlier
 
-        return ArchiveRun(self.change_run, self.engines, self.archive, self.get_results, self.get_events, self.clock)
+        return ArchiveRun(
+            self.change_run,
+            self.engines,
+            self.archive,
+            self.get_results,
+            self.get_events,
+            CompareWithEarlier(self.database, self.archive),
+            self.clock,
+        )
 
     @cached_property
     def sync_tasks(self) -> "SyncTasks":

@@ -17,14 +17,16 @@ from tests.fakes.trap_engine import TrapEngine
 
 
 def pending_task(
-    name: str = "1", owner: Owner = OWNER, created_at: datetime | None = None, ramp_up: int = 0
+    name: str = "1", owner: Owner = OWNER, created_at: datetime | None = None, ramp_up: int = 0, threads: int = 1
 ) -> ExperimentRun:
     """A task that has not been started: ``ldtask_<name>`` of the experiment task ``et-<name>``."""
     now = created_at or to_millis(datetime.now(UTC))
     run = ExperimentRun(
         experiment_task_id=f"et-{name}", created_at=now, owner=owner, experiment_id="exp-1", workflow_arn="arn:x"
     )
-    plan = RunPlan(replace(strategy(), owner=owner), replace(definition(), owner=owner, ramp_up=ramp_up))
+    plan = RunPlan(
+        replace(strategy(), owner=owner), replace(definition(), owner=owner, ramp_up=ramp_up, threads=threads)
+    )
     run.create_task(f"ldtask_{name}", plan, now, now)
     application().database.write(lambda uow: uow.runs.add(run))
     return run
@@ -34,9 +36,9 @@ def save(run: ExperimentRun) -> None:
     application().database.write(lambda uow: uow.runs.save([run]))
 
 
-def running_task(engine: TrapEngine, name: str = "1", owner: Owner = OWNER) -> ExperimentRun:
+def running_task(engine: TrapEngine, name: str = "1", owner: Owner = OWNER, threads: int = 1) -> ExperimentRun:
     """A task whose load runs on the engine since now."""
-    run = pending_task(name, owner)
+    run = pending_task(name, owner, threads=threads)
     now = to_millis(datetime.now(UTC))
     client = application().engines.of(DEFAULT_ENGINE)
     path = client.upload_plan("plan.jmx", [b"<x/>"])

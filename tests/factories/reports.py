@@ -136,6 +136,7 @@ def unanalysed_report(status: str, missing: str | None = "the run has left no re
             "phases": None,
             "topErrors": None,
             "verdict": None,
+            "comparison": None,
             "archive": None,
         },
         "timeseries": None,

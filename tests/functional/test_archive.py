@@ -81,7 +81,8 @@ def test_an_archived_run_answers_the_same_when_the_engine_is_gone(api: Api, engi
     assert gzip.decompress(stored(KEPT[2])) == samples
     kept = api.get("get_load_test_results", taskId="ldtask_1").result
     assert live["archive"] is None
-    assert {**kept, "archive": None} == live
+    assert {**kept, "archive": None, "comparison": None} == live
+    assert kept["comparison"]["outcome"] == "NOT_ENOUGH_RUNS"
     assert api.get("get_load_test_timeseries", taskId="ldtask_1").result == series
     assert api.get("get_load_test_timeseries", taskId="ldtask_1", bucketMs=500).result == fine
     page = api.get("get_load_test_report", taskId="ldtask_1").text
@@ -236,3 +237,24 @@ def test_any_size_comes_back_as_it_was(api: Api, content: bytes) -> None:
     store = S3RunArchive(application().aws, BUCKET)
     store.put("ldtask_9", ArchivePart.RESULTS, [content])
     assert kept_samples(store) == content
+
+
+def test_a_run_is_compared_with_the_earlier_ones_of_its_strategy_and_load(api: Api, engine: TrapEngine) -> None:
+    engine.set_traps(Traps(throughput=20.0, error_rate=0.1))
+    runs = [running_task(engine, str(number), threads=7 if number == 1 else 2) for number in range(1, 6)]
+    engine.advance(61)
+    for number, run in enumerate(runs, start=1):
+        open_window(run, 20)
+        finish(run, 40)
+        end(run, TaskStatus.SUCCEEDED, 61)
+        assert archive(str(number))
+
+    def comparison(number: int) -> Any:
+        return api.get("get_load_test_results", taskId=f"ldtask_{number}").result["comparison"]
+
+    assert (comparison(2)["outcome"], comparison(2)["otherDefinitions"]) == ("NOT_ENOUGH_RUNS", 1)
+    last = comparison(5)
+    assert (last["outcome"], last["runs"], last["otherDefinitions"]) == ("AS_USUAL", 3, 1)
+    assert {"P95_RATIO", "ERROR_RATE_RISE", "THROUGHPUT_RATIO"} <= {each["figure"] for each in last["figures"]}
+    engine.go_down()
+    assert '"outcome":"AS_USUAL"' in api.get("get_load_test_report", taskId="ldtask_5").text

@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from tandem.domain.analysis import Analysis, TopErrors
+from tandem.domain.comparison import Comparison
 from tandem.domain.fault_window import FaultWindow
 from tandem.domain.phases import Phase, PhaseBounds
 from tandem.domain.samples import moment
@@ -81,6 +82,26 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
         "failedRequests": verdict.failed_requests,
         "throughputDeficit": verdict.throughput_deficit,
         "advice": [{"code": advice.code.value, "message": advice.message} for advice in verdict.advice],
+    }
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Json]:
+    """``comparison`` of GetLoadTestResults."""
+    return {
+        "outcome": comparison.outcome.value,
+        "runs": comparison.runs,
+        "otherDefinitions": comparison.other_definitions,
+        "figures": [
+            {
+                "figure": each.figure.value,
+                "outcome": each.outcome.value,
+                "value": each.value,
+                "runs": each.runs,
+                "usual": each.usual,
+                "margin": each.margin,
+            }
+            for each in comparison.figures
+        ],
     }
 
 

@@ -43,13 +43,14 @@ class RunFigures:
     """What the samples of a run say, as the documents of the API (``analysis_document.py``).
 
     ``results`` and ``timeseries`` are None when there is no readable result file, and then ``missing`` says why.
-    ``verdict`` is None while the run goes on, and for a load that never ran.
+    ``verdict`` is None while the run goes on, and for a load that never ran; ``comparison`` until it is archived.
     """
 
     results: Mapping[str, Json] | None
     timeseries: Mapping[str, Json] | None
     verdict: Mapping[str, Json] | None
     missing: str | None = None
+    comparison: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A load-test definition: what to run against which system, and the shape of the load."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -102,6 +102,15 @@ class LoadTestDefinition:
     heap_size: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     data_files: tuple[str, ...] = ()
+
+    def makes_the_load_of(self, other: "LoadTestDefinition") -> bool:
+        """Whether the two differ in nothing that the load depends on; a plan uploaded again counts as another."""
+
+        def load(definition: LoadTestDefinition) -> LoadTestDefinition:
+            unnamed = replace(definition, definition_id="", name="", created_by="")
+            return replace(unnamed, created_at=other.created_at, updated_at=other.updated_at)
+
+        return load(self) == load(other)
 
     @property
     def engine_loops(self) -> int:

@@ -84,6 +84,10 @@ class Runs(Protocol):
 
     def page(self, owner: Owner, wanted: TaskFilter, page: PageRequest) -> Page[ExperimentRun]: ...
 
+    def earlier_of_strategy(self, run: ExperimentRun, limit: int) -> list[ExperimentRun]:
+        """Ended runs of the same strategy that were created before this one, newest first."""
+        ...
+
     def unsettled(self, limit: int) -> list[UnsettledRun]:
         """What the sweep must know of the runs that are not settled, oldest first."""
         ...

@@ -7,6 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tandem.domain.analysis_document import Json, window_document
 from tandem.domain.archive import ArchiveLinks, ArchivePart
+from tandem.domain.comparison import ComparedFigure, Outcome
 from tandem.domain.fault_window import WindowSource
 from tandem.domain.run_report import RunResults
 from tandem.domain.samples import PhaseName
@@ -180,6 +181,26 @@ class ArchiveView(Document):
         )
 
 
+class ComparedFigureView(Document):
+    """One figure beside the earlier runs': ``usual`` is their median, ``margin`` the distance that counts."""
+
+    figure: ComparedFigure
+    outcome: Outcome
+    value: float | None
+    runs: int
+    usual: float | None
+    margin: float | None
+
+
+class ComparisonView(Document):
+    """Against earlier runs of the strategy; ``otherDefinitions`` were left out because their load was another."""
+
+    outcome: Outcome
+    runs: int
+    other_definitions: int
+    figures: list[ComparedFigureView]
+
+
 class ResultsView(Document):
     """What a load test left behind. Everything that is not known (yet, or any more) is null."""
 
@@ -198,6 +219,7 @@ class ResultsView(Document):
     phases: list[PhaseView] | None
     top_errors: TopErrorsView | None
     verdict: VerdictView | None
+    comparison: ComparisonView | None
     archive: ArchiveView | None
 
     @classmethod
@@ -218,6 +240,7 @@ class ResultsView(Document):
                 "faultWindow": window_document(run.fault_window),
                 **(results.figures.results or absent),
                 "verdict": results.figures.verdict,
+                "comparison": results.figures.comparison,
                 "archive": None if results.links is None else ArchiveView.of(results.links),
             }
         )

@@ -5,14 +5,17 @@ are copied first, because the engine may forget them; ``analysis.json`` comes la
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from tandem.domain.analysis_document import comparison_document
 from tandem.domain.archive import ArchivedRun, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import Conflict, EngineRefused
 from tandem.domain.experiment_run import ExperimentRun
-from tandem.domain.run_report import RunReport
+from tandem.domain.run_report import RunReport, RunResults
 from tandem.services.change_run import ChangeRun, RunNotFound
+from tandem.services.compare_with_earlier import CompareWithEarlier
 from tandem.services.get_events import GetEvents
 from tandem.services.get_report import MAX_EVENTS
 from tandem.services.get_results import GetResults
@@ -33,6 +36,7 @@ class ArchiveRun:
         archive: RunArchive,
         results: GetResults,
         events: GetEvents,
+        compare: CompareWithEarlier,
         clock: Clock,
     ) -> None:
         self._change = change
@@ -40,6 +44,7 @@ class ArchiveRun:
         self._archive = archive
         self._results = results
         self._events = events
+        self._compare = compare
         self._clock = clock
 
     def __call__(self, experiment_task_id: str, render: Callable[[RunReport], str]) -> None:
@@ -68,7 +73,7 @@ class ArchiveRun:
         parts = {ArchivePart.REPORT}
         if self._keep_samples(run):
             parts.add(ArchivePart.RESULTS)
-        results = self._results.on_engine(run)
+        results = self._compared(self._results.on_engine(run))
         story = self._events.of(run, MAX_EVENTS).events
         page = render(RunReport(results, story))
         self._archive.put(task_id, ArchivePart.REPORT, [page.encode()])
@@ -84,6 +89,12 @@ class ArchiveRun:
         )
         self._archive.write(task_id, kept)
         return kept
+
+    def _compared(self, results: RunResults) -> RunResults:
+        comparison = self._compare(results.run, results.figures)
+        if comparison is None:
+            return results
+        return replace(results, figures=replace(results.figures, comparison=comparison_document(comparison)))
 
     def _keep_samples(self, run: ExperimentRun) -> bool:
         """Whether the result file is kept now; one that is kept already is final."""

@@ -9,6 +9,7 @@ import pytest
 import tandem.adapters.pages
 from tandem.adapters.pages.bundle import chart_script, script, style
 from tandem.adapters.pages.console import console_file
+from tandem.domain.comparison import ComparedFigure, Outcome
 from tandem.domain.fault_window import WindowSource
 from tandem.domain.pages import ConsolePart
 from tandem.domain.samples import PhaseName
@@ -58,6 +59,8 @@ def test_every_text_that_a_page_asks_for_is_there() -> None:
         f"verdictSentence.{status}" for status in VerdictStatus
     }
     asked |= {f"advice.{code}" for code in AdviceCode} | {f"windowFrom.{source}" for source in WindowSource}
+    asked |= {f"outcome.{outcome}" for outcome in Outcome} | {f"outcomeSentence.{outcome}" for outcome in Outcome}
+    asked |= {f"compared.{figure}" for figure in ComparedFigure}
     asked |= {f"reason.{code}" for code in ReasonCode} | {f"phase.{name}" for name in PhaseName}
     asked |= {f"status.{status}" for status in TaskStatus} | {f"event.TASK_{status}" for status in TaskStatus}
 

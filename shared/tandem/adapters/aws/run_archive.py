@@ -23,7 +23,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 """Above S3's least of 5 MiB for a part; 10,000 of them are 78 GiB."""
 
 _CHUNK_BYTES = 256 * 1024
-_FORMAT = 1
+_FORMAT = 2
 """Counts up when the documents in it change, so that kept ones of an earlier version are analysed anew."""
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 
@@ -183,6 +183,7 @@ def _text(kept: ArchivedRun) -> bytes:
         "timeseries": figures.timeseries,
         "verdict": figures.verdict,
         "missing": figures.missing,
+        "comparison": figures.comparison,
         "events": list(kept.events),
         "resultUrl": kept.result_url,
         "reportUrl": kept.report_url,
@@ -198,7 +199,9 @@ def _archived(document: Any) -> ArchivedRun:
         archived_at=datetime.fromisoformat(document["archivedAt"]),
         facts=document["facts"],
         parts=frozenset(ArchivePart(name) for name in document["parts"]),
-        figures=RunFigures(document["results"], document["timeseries"], document["verdict"], document["missing"]),
+        figures=RunFigures(
+            **{name: document[name] for name in ("results", "timeseries", "verdict", "missing", "comparison")}
+        ),
         events=document["events"],
         result_url=document["resultUrl"],
         report_url=document["reportUrl"],

@@ -130,6 +130,18 @@ class SqlRuns:
         rows = _TASK_WITH_RUN.where(*conditions).order_by(_TASK.c.id.desc()).limit(page.size).offset(page.offset)
         return Page(page, total, self._all(rows))
 
+    def earlier_of_strategy(self, run: ExperimentRun, limit: int) -> list[ExperimentRun]:
+        """Ended runs of the same strategy that were created before this one, newest first."""
+        task = run.started_task
+        ended = [status for status in TaskStatus if status.ended]
+        before = (
+            _TASK.c.strategy_id == task.strategy_id,
+            _TASK.c.status.in_(ended),
+            _RUN.c.gmt_create < run.created_at,
+        )
+        visible = _visible(Owner(task.user_id, task.namespace))
+        return self._all(_TASK_WITH_RUN.where(*before, *visible).order_by(_TASK.c.id.desc()).limit(limit))
+
     def unsettled(self, limit: int) -> list[UnsettledRun]:
         """Runs that still need somebody's attention, oldest first, in one narrow read."""
         rows = self._connection.execute(_UNSETTLED.where(_RUN.c.settled == 0).order_by(_RUN.c.id).limit(limit))

@@ -31,6 +31,7 @@ export function reportView(run) {
     part("course", hasSeries ? [h("p", { class: "quiet" }, t("courseHint", { zone: zoneName() })), charts.element] : missing(run)),
     analysed ? part("phases", phaseTable(run)) : null,
     run.strategy?.slo ? part("objectives", objectiveTable(run)) : null,
+    run.results?.comparison ? part("earlier", comparisonTable(run.results.comparison)) : null,
     analysed ? part("topErrors", errorTable(run)) : null,
     analysed ? part("labels", labelTable(run)) : null,
     part("events", eventList(events)),
@@ -271,6 +272,38 @@ function objectiveTable(run) {
 
 function met(yes) {
   return h("span", { class: yes ? "good" : "worse" }, yes ? `✓ ${t("metYes")}` : `✕ ${t("metNo")}`);
+}
+
+const COMPARED = {
+  P95_RATIO: (value) => `×${number(value, 2)}`,
+  ERROR_RATE_RISE: (value) => points(value),
+  THROUGHPUT_RATIO: (value) => `×${number(value, 2)}`,
+  RECOVERY_SEC: seconds,
+};
+const MARGINS = { ...COMPARED, P95_RATIO: (value) => number(value, 2), THROUGHPUT_RATIO: (value) => number(value, 2), ERROR_RATE_RISE: (value) => t("points", { n: number(value * 100, 2) }) };
+
+function comparisonTable(comparison) {
+  const rows = comparison.figures.map((each) =>
+    h(
+      "tr",
+      { "data-compared": each.figure },
+      h("th", { scope: "row", class: "text" }, t(`compared.${each.figure}`)),
+      h("td", {}, each.value === null ? t("notWithinRun") : figure(each.value, COMPARED[each.figure])),
+      h("td", {}, figure(each.usual, COMPARED[each.figure])),
+      h("td", {}, each.margin === null ? unknown() : `± ${MARGINS[each.figure](each.margin)}`),
+      h("td", {}, outcome(each.outcome)),
+    ),
+  );
+  const columns = ["figure", "thisRun", "usual", "noise", "outcome"].map((name) => t(`column.${name}`));
+  return [
+    h("p", {}, h("strong", {}, t(`outcomeSentence.${comparison.outcome}`)), " ", h("span", { class: "quiet" }, t("earlierRuns", { n: number(comparison.runs) }))),
+    table(t("part.earlier"), columns, rows),
+    comparison.otherDefinitions > 0 ? h("p", { class: "notice" }, t("otherDefinitions", { n: number(comparison.otherDefinitions) })) : null,
+  ];
+}
+
+function outcome(name) {
+  return h("span", { class: { WORSE: "worse", BETTER: "good" }[name] ?? null }, t(`outcome.${name}`));
 }
 
 function errorTable(run) {
