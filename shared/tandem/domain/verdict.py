@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tandem.domain.analysis import Analysis
+from tandem.domain.generator import exhaustion
 from tandem.domain.phases import Phase
 from tandem.domain.recovery import SUSTAINED, Figure, Recovery, baseline_band, recovery
 from tandem.domain.samples import AnalysisPlan, PhaseName, epoch_ms
@@ -79,10 +80,9 @@ _OUTLAST = Advice(
 
 @dataclass(frozen=True, slots=True)
 class LoadFacts:
-    """What is known about the load from elsewhere: was it proven before the fault, could it send what it should."""
+    """What is known about the load from elsewhere: was it proven before the fault."""
 
     proven: bool
-    generator_saturated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,9 @@ def _doubts(
     doubts = []
     if not load.proven:
         doubts.append(Reason(ReasonCode.LOAD_NOT_PROVEN, "the load was not proven before the fault"))
-    if load.generator_saturated:
-        doubts.append(Reason(ReasonCode.GENERATOR_SATURATED, "the load generator itself was the bottleneck"))
+    exhausted = exhaustion(analysis.counted)
+    if exhausted is not None:
+        doubts.append(Reason(ReasonCode.GENERATOR_SATURATED, exhausted))
     fault, baseline = by_name.get(PhaseName.FAULT), by_name.get(PhaseName.BASELINE)
     if plan.fault_start is None or (fault is None and PhaseName.RECOVERY in by_name):
         doubts.append(Reason(ReasonCode.NO_FAULT_WINDOW, "there was no fault window while the load ran"))

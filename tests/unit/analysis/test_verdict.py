@@ -55,6 +55,24 @@ def slow_from_63_to_85(second: int, sample: Sample) -> Sample:
     return replace(sample, elapsed=sample.elapsed * 4) if 63 <= second < 85 else sample
 
 
+def failing(message: str, code: str, every: int) -> Callable[[int, Sample], Sample]:
+    counter = iter(range(1_000_000))
+
+    def change(_second: int, sample: Sample) -> Sample:
+        return replace(sample, success=False, code=code, message=message) if next(counter) % every == 0 else sample
+
+    return change
+
+
+def out_of_ports(second: int, sample: Sample) -> Sample:
+    """What JMeter writes when the machine has no local port left, for a tenth of the samples."""
+    if sample.start % 10:
+        return sample
+    code = "Non HTTP response code: java.net.NoRouteToHostException"
+    message = "Non HTTP response message: Cannot assign requested address (Address not available)"
+    return replace(sample, success=False, code=code, message=message)
+
+
 def codes(found: Verdict) -> set[ReasonCode]:
     return {reason.code for reason in found.reasons}
 
@@ -143,7 +161,7 @@ def test_a_stall_of_the_whole_window_is_no_want_of_samples() -> None:
         (run(steady), plan(None, None), PROVEN, ReasonCode.NO_FAULT_WINDOW),
         (run(steady), plan(-50, -20), PROVEN, ReasonCode.NO_FAULT_WINDOW),
         (run(steady), plan(), LoadFacts(proven=False), ReasonCode.LOAD_NOT_PROVEN),
-        (run(steady), plan(), LoadFacts(True, generator_saturated=True), ReasonCode.GENERATOR_SATURATED),
+        (run(out_of_ports), plan(), PROVEN, ReasonCode.GENERATOR_SATURATED),
         (run(steady, seconds=70), plan(), PROVEN, ReasonCode.LOAD_ENDED_EARLY),
         (run(steady, seconds=50), plan(), PROVEN, ReasonCode.LOAD_ENDED_EARLY),
         (run(steady), plan(3, 80), PROVEN, ReasonCode.TOO_FEW_SAMPLES),
@@ -156,3 +174,40 @@ def test_what_cannot_be_judged_is_never_a_pass(
     found = verdict(samples, Slo(max_p95_ms=10_000), asked, load)
     assert found.status is VerdictStatus.INCONCLUSIVE
     assert code in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "every", "is_the_generator"),
+    [
+        (
+            "Non HTTP response code: java.net.BindException",
+            "Non HTTP response message: Address already in use",
+            50,
+            True,
+        ),
+        (
+            "Non HTTP response code: java.net.SocketException",
+            "Non HTTP response message: Too many open files",
+            50,
+            True,
+        ),
+        (
+            "Non HTTP response code: java.net.BindException",
+            "Non HTTP response message: Address already in use",
+            200,
+            False,
+        ),
+        (
+            "Non HTTP response code: java.net.ConnectException",
+            "Non HTTP response message: Connection refused",
+            2,
+            False,
+        ),
+        ("500", "java.lang.OutOfMemoryError: Too many open files", 2, False),
+    ],
+)
+def test_only_errors_of_the_generators_own_machine_say_that_it_was_the_bottleneck(
+    code: str, message: str, every: int, is_the_generator: bool
+) -> None:
+    found = codes(verdict(run(failing(message, code, every))))
+    assert (ReasonCode.GENERATOR_SATURATED in found) is is_the_generator
