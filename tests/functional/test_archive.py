@@ -135,7 +135,7 @@ def test_a_fault_window_that_becomes_known_later_is_used_at_once_and_archived_an
     fresh = api.get("get_load_test_results", taskId="ldtask_1").result
     assert fresh["archive"] is None
     assert fresh["faultWindow"]["startFrom"] == "TOLD"
-    engine.restart(forget_runs=True)
+    engine.go_down()
     assert archive()
     kept = api.get("get_load_test_results", taskId="ldtask_1").result
 

@@ -11,7 +11,7 @@ from tandem.domain.analysis_document import comparison_document
 from tandem.domain.archive import ArchivedRun, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
-from tandem.domain.errors import Conflict, EngineRefused
+from tandem.domain.errors import Conflict, EngineError, EngineRefused
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.run_report import RunReport, RunResults
 from tandem.services.change_run import ChangeRun, RunNotFound
@@ -63,18 +63,25 @@ class ArchiveRun:
             raise LoadNotOver(f"the engine has not confirmed yet that the load of {run.task.task_id} has ended")
         kept = self._archive.read(run.task.task_id)
         if kept is None or kept.facts != facts_of(run):
-            kept = self._keep(run, render)
+            kept = self._keep(run, kept, render)
         verdict = None if kept.figures.verdict is None else str(kept.figures.verdict["status"])
         self._change(experiment_task_id, lambda found: found.announce_report(verdict, self._clock.now()))
         log(LogEvent.RUN_ARCHIVED, task_id=run.task.task_id, experiment_task_id=experiment_task_id, verdict=verdict)
 
-    def _keep(self, run: ExperimentRun, render: Callable[[RunReport], str]) -> ArchivedRun:
+    def _keep(self, run: ExperimentRun, before: ArchivedRun | None, render: Callable[[RunReport], str]) -> ArchivedRun:
+        """Keep a run; ``before`` is what was kept of it, on other facts."""
         task_id = run.started_task.task_id
         parts = {ArchivePart.REPORT}
         if self._keep_samples(run):
             parts.add(ArchivePart.RESULTS)
-        results = self._compared(self._results.on_engine(run))
-        story = self._events.of(run, MAX_EVENTS).events
+        try:
+            results, story = self._results.on_engine(run), self._events.of(run, MAX_EVENTS).events
+        except EngineError:
+            if before is None:
+                raise
+            # The samples are here already, and an engine may be gone for good.
+            results, story = self._results.without_engine(run), self._events.without_engine(run, MAX_EVENTS).events
+        results = self._compared(results)
         page = render(RunReport(results, story))
         self._archive.put(task_id, ArchivePart.REPORT, [page.encode()])
         told = results.on_engine
@@ -84,8 +91,8 @@ class ArchiveRun:
             parts=frozenset(parts),
             figures=results.figures,
             events=story,
-            result_url=told.result_url if told else None,
-            report_url=told.report_url if told else None,
+            result_url=told.result_url if told else before and before.result_url,
+            report_url=told.report_url if told else before and before.report_url,
         )
         self._archive.write(task_id, kept)
         return kept

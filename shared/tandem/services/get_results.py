@@ -28,6 +28,10 @@ class GetResults:
             return RunResults(run, kept.figures, archived=kept, links=self._archived.links(run, kept))
         return self.on_engine(run)
 
+    def without_engine(self, run: ExperimentRun) -> RunResults:
+        """Of a run whose samples are kept."""
+        return RunResults(run, self._analyse(run))
+
     def on_engine(self, run: ExperimentRun) -> RunResults:
         """As the engine has it now."""
         execution_id = run.started_task.execution_id
