@@ -84,15 +84,16 @@ class ArchiveRun:
         results = self._compared(results)
         page = render(RunReport(results, story))
         self._archive.put(task_id, ArchivePart.REPORT, [page.encode()])
-        told = results.on_engine
+        # Where the engine serves its files, or what was known of that.
+        told = results.on_engine or before
         kept = ArchivedRun(
             archived_at=self._clock.now(),
             facts=facts_of(run),
             parts=frozenset(parts),
             figures=results.figures,
             events=story,
-            result_url=told.result_url if told else before and before.result_url,
-            report_url=told.report_url if told else before and before.report_url,
+            result_url=None if told is None else told.result_url,
+            report_url=None if told is None else told.report_url,
         )
         self._archive.write(task_id, kept)
         return kept
