@@ -30,6 +30,8 @@ from local.template import load_template
 BUILD = PROJECT / ".build" / "emulator"
 RUNTIME = PROJECT / ".build" / "emulator-runtime"
 TOOLS = PROJECT / ".build" / "tools" / "sam"
+EVERY_FUNCTION = {"BoxUrl": "http://127.0.0.1:7001"}
+"""Parameters with which the template makes every function that it knows."""
 _START_SECONDS = 20.0
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
 
@@ -178,7 +180,7 @@ def _free_port() -> int:
 
 def variables_of(function: BuiltFunction, given: Mapping[str, str]) -> dict[str, str]:
     """What the template sets for a function, as far as this machine knows it; `given` goes first."""
-    template = load_template(PROJECT / "template.yaml")
+    template = load_template(PROJECT / "template.yaml", EVERY_FUNCTION)
     found = template.environment_of(function.name, given)
     layered = {name: str(function.opt(value)) for name, value in found.items() if value.startswith("/opt/")}
     return {**found, **layered, **given}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tandem.adapters.aws.run_archive import S3RunArchive
     from tandem.adapters.aws.ticks import SqsTicks
     from tandem.adapters.aws.workflows import StepFunctions
+    from tandem.adapters.chaosblade_box.client import HttpChaosBladeBox
     from tandem.adapters.database.housekeeping import SqlHousekeeping
     from tandem.adapters.database.transactions import SqlDatabase
     from tandem.domain.load_engine import LoadEngine
@@ -59,10 +60,12 @@ if TYPE_CHECKING:
     from tandem.services.migrate_database import MigrateDatabase
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
+    from tandem.services.poll_chaosblade_box import PollChaosBladeBox
     from tandem.services.publish_statistics import PublishStatistics
     from tandem.services.request_stop import RequestStop
     from tandem.services.start_experiment import StartExperiment
     from tandem.services.start_load import StartLoadOfTask
+    from tandem.services.stop_box_experiment import StopBoxExperiment
     from tandem.services.stop_load import StopLoadOfRun
     from tandem.services.store_upload import StoreUpload
     from tandem.services.sync_one_task import SyncOneTask
@@ -303,6 +306,34 @@ class Application:
             self.ids,
             self.settings.limits,
         )
+
+    # --- the bridge to a ChaosBlade-Box -----------------------------------------------------------------------------
+
+    @cached_property
+    def chaosblade_box(self) -> "HttpChaosBladeBox":
+        from tandem.adapters.chaosblade_box.client import HttpChaosBladeBox, Login
+
+        arn = self.settings.box_secret_arn
+
+        def read_login() -> Login:
+            secret = self._secret(arn, "userName", "password")
+            return Login(secret["userName"], secret["password"])
+
+        return HttpChaosBladeBox(self.settings.box_url, None if arn is None else read_login)
+
+    @cached_property
+    def poll_chaosblade_box(self) -> "PollChaosBladeBox":
+        from tandem.adapters.aws.platform_events import EventBusPlatformEvents
+        from tandem.services.poll_chaosblade_box import PollChaosBladeBox
+
+        events = EventBusPlatformEvents(self.aws, self.settings.event_bus)
+        return PollChaosBladeBox(self.database, self.chaosblade_box, events, self.clock)
+
+    @cached_property
+    def stop_box_experiment(self) -> "StopBoxExperiment":
+        from tandem.services.stop_box_experiment import StopBoxExperiment
+
+        return StopBoxExperiment(self.chaosblade_box)
 
     # --- operations -----------------------------------------------------------------------------------------------
 

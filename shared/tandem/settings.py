@@ -35,6 +35,8 @@ class Settings:
     state_machine_arn: str = ""
     bucket: str = ""
     retention_days: int = 30
+    box_url: str = ""
+    box_secret_arn: str | None = None
     metrics_namespace: str | None = None
     service: str = "tandem"
     named_engines: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class Settings:
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
             retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),
+            box_url=given.get("TANDEM_BOX_URL", ""),
+            box_secret_arn=given.get("TANDEM_BOX_SECRET_ARN"),
             metrics_namespace=given.get("POWERTOOLS_METRICS_NAMESPACE"),
             service=given.get("POWERTOOLS_SERVICE_NAME", defaults.service),
             preflight=_preflight(given),

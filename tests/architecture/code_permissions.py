@@ -36,10 +36,12 @@ FIELD_OF_ADAPTER = {
     "StepFunctions": "_workflows",
     "AwsMessageSender": "_sender",
     "SqsTicks": "_ticks",
+    "EventBusPlatformEvents": "_events",
 }
 SECRETS = {
     "database": "ReadDatabaseSecret",
     "connect_engine": "ReadEngineToken",
+    "chaosblade_box": "ReadBoxSecret",
     "migrate_database": "secretsmanager:GetSecretValue",
 }
 

@@ -88,7 +88,10 @@ def test_every_setting_is_in_the_table() -> None:
 def test_the_connections_add_up() -> None:
     total = sum(copies(each) for each in FUNCTIONS.values() if holds_a_connection(each))
     assert f"= {total}\n" in TEXT
-    assert f"takes {sum(copies(each) for each in FUNCTIONS.values())} of" in TEXT
+    reserved = sum(copies(each) for each in FUNCTIONS.values())
+    assert f"takes {reserved} of" in TEXT
+    deploying = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert f"at least {reserved + 100} concurrent executions of Lambda ({reserved} are reserved" in deploying
 
 
 def test_every_parameter_that_it_names_is_one() -> None:

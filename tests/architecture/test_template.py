@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from local.emulator import EVERY_FUNCTION
 from local.template import Function, Template, load_template
 
 PROJECT = Path(__file__).resolve().parents[2]
-TEMPLATE = load_template(PROJECT / "template.yaml", {"EventBusName": "tandem-test"})
+TEMPLATE = load_template(PROJECT / "template.yaml", {"EventBusName": "tandem-test", **EVERY_FUNCTION})
 
 
 def handler_files() -> set[str]:

@@ -30,6 +30,7 @@ from tandem.domain.timestamps import to_millis
 from local.emulator import BUILD, TOOLS
 from local.settings import PROJECT
 from tests.factories.experiments import definition, strategy
+from tests.fakes.chaosblade_box import FakeBox
 from tests.fakes.trap_engine import TrapEngine
 
 OWNER = Owner("local", "default")
@@ -89,11 +90,12 @@ def world_over(url: str) -> Iterator[World]:
     server.start()
     host, port = server.get_host_and_port()
     try:
-        with TrapEngine() as engine:
+        with TrapEngine() as engine, FakeBox() as box:
             variables = _aws_in(f"http://{host}:{port}") | {
                 "TANDEM_DATABASE_URL": url,
                 "TANDEM_DATABASE_CA_FILE": "",
                 "TANDEM_ENGINE_URL": engine.url,
+                "TANDEM_BOX_URL": box.url,
             }
             _seed(database, engine)
             yield World(variables, database, engine)

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from local.emulator import Emulator, EmulatorError, built_function, emulator, variables_of
+from local.emulator import EVERY_FUNCTION, Emulator, EmulatorError, built_function, emulator, variables_of
 from local.settings import PROJECT
 from local.template import load_template
 from tests.deploy.conftest import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.database]
 
-FUNCTIONS = load_template(PROJECT / "template.yaml").functions.values()
+FUNCTIONS = load_template(PROJECT / "template.yaml", EVERY_FUNCTION).functions.values()
 FILES = {function.handler.split(".")[-2]: function.logical_id for function in FUNCTIONS}
 STEPS = {function.handler.split(".")[-2] for function in FUNCTIONS if function.handler.startswith("workflow.")}
 
@@ -58,6 +58,7 @@ def _check(name: str, answer: Any, started: Emulator) -> None:
             "sync_tasks": lambda: answer["skipped"] is False,
             "clean_up_expired": lambda: answer["complete"] is True,
             "publish_statistics": lambda: answer["DatabaseBytes"] > 0 and '"_aws"' in started.log(),
+            "poll_chaosblade_box": lambda: answer["complete"] is True and answer["asked"] > 0,
             "migrate_database": lambda: answer["before"] == answer["after"] is not None,
         }
         assert expected.get(name, lambda: answer is None)(), answer

@@ -96,6 +96,10 @@ class Runs(Protocol):
         """Those of these tasks whose runs are settled."""
         ...
 
+    def get_many(self, experiment_task_ids: Sequence[str]) -> list[ExperimentRun]:
+        """Those of these experiment tasks that there are runs of."""
+        ...
+
     def save(self, runs: Sequence[ExperimentRun]) -> None:
         """Write rows, audit entries and messages of runs that were locked in this transaction, as a compare-and-set."""
         ...
@@ -133,6 +137,10 @@ class Strategies(Protocol):
     def lock(self, owner: Owner, strategy_id: str) -> LoadTestStrategy | None: ...
 
     def live_for_experiment(self, owner: Owner, experiment_id: str) -> LoadTestStrategy | None: ...
+
+    def enabled(self, limit: int) -> list[LoadTestStrategy]:
+        """The first enabled strategies of all owners, for the one who looks at every experiment."""
+        ...
 
     def using(self, definition_id: str, limit: int) -> Page[LoadTestStrategy]:
         """The first strategies that use a definition, and how many there are."""

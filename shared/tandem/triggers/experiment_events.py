@@ -89,6 +89,12 @@ class FaultStateChangedDetail(EventDetail):
         return ToldWindow(self.fault_started_at, self.fault_ended_at)
 
 
+class ExperimentAbortRequestedDetail(EventDetail):
+    """Our own word to whoever runs the experiment."""
+
+    experiment_task_id: Id
+
+
 D = TypeVar("D", bound=EventDetail)
 
 

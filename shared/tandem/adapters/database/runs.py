@@ -151,6 +151,11 @@ class SqlRuns:
         query = select(_RUN.c.task_id).where(_RUN.c.task_id.in_(task_ids), _RUN.c.settled == 1)
         return list(self._connection.execute(query).scalars()) if task_ids else []
 
+    def get_many(self, experiment_task_ids: Sequence[str]) -> list[ExperimentRun]:
+        """Those of these experiment tasks that there are runs of."""
+        query = _RUN_WITH_TASK.where(_RUN.c.experiment_task_id.in_(experiment_task_ids))
+        return self._all(query) if experiment_task_ids else []
+
     def save(self, runs: Sequence[ExperimentRun]) -> None:
         """Write rows, audit entries and messages of locked runs. Raises RowChanged when a task's state was another."""
         if not runs:

@@ -41,6 +41,11 @@ class SqlStrategies:
         """The one strategy of an experiment that was not deleted, enabled or not."""
         return self._one(_live(owner).where(_TABLE.c.experiment_id == experiment_id))
 
+    def enabled(self, limit: int) -> list[LoadTestStrategy]:
+        """The first enabled strategies of all owners."""
+        query = select(_TABLE).where(_TABLE.c.live == 1, _TABLE.c.enable).order_by(_TABLE.c.id).limit(limit)
+        return [_strategy(row) for row in self._connection.execute(query)]
+
     def using(self, definition_id: str, limit: int) -> Page[LoadTestStrategy]:
         """The first live strategies that use a definition, and how many there are."""
         return self._page([_TABLE.c.definition_id == definition_id, _TABLE.c.live == 1], PageRequest(1, limit))
