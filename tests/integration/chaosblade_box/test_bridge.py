@@ -146,7 +146,7 @@ def test_events_that_the_bus_does_not_take_come_with_the_next_poll(known: SqlDat
 def test_too_little_time_is_reported_and_another_minute_begins_elsewhere(
     known: SqlDatabase, box: FakeBox, bus: Bus
 ) -> None:
-    slow = Clock(step=BUDGET_SECONDS / 3)
+    slow = Clock(step=BUDGET_SECONDS / 2.5)
     assert poll(known, box, bus, slow).complete is False
     box.begin(FakeTask("et-1", "exp-1"))
     box.begin(FakeTask("et-2", "exp-2"))
