@@ -12,7 +12,7 @@ from tandem.domain.chaosblade_box import BoxRefused, BoxTask, ChaosBladeBox, Pla
 from tandem.domain.clock import Clock
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
-from tandem.domain.ports import Database
+from tandem.domain.ports import Database, UnitOfWork
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.timestamps import iso_utc
 from tandem.telemetry import LogEvent, log, warn
@@ -88,8 +88,7 @@ class PollChaosBladeBox:
         """Tasks that are over while their run does not know; those whose strategy is gone by now as well."""
         over = {task.task_id for task in listed if task.has_ended}
         open_runs = {name: run for name, run in known.items() if name in over and run.finished_at is None}
-        unsettled = self._database.read(lambda uow: uow.runs.unsettled(MOST_RUNS))
-        for run in unsettled:
+        for run in self._database.read(_unsettled):
             if run.finished_at is None and run.experiment_task_id not in known and _is_of_box(run.experiment_id or ""):
                 open_runs[run.experiment_task_id] = run
         found = list[tuple[BoxTask, ExperimentRun]]()
@@ -105,6 +104,10 @@ class PollChaosBladeBox:
             return self._box.task(task_id)
         except BoxRefused:
             return None
+
+
+def _unsettled(uow: UnitOfWork) -> list[ExperimentRun]:
+    return uow.runs.get_many([each.experiment_task_id for each in uow.runs.unsettled(MOST_RUNS)])
 
 
 def _is_of_box(experiment_id: str) -> bool:

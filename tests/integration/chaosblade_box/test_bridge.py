@@ -150,8 +150,8 @@ def test_too_little_time_is_reported_and_another_minute_begins_elsewhere(
     assert poll(known, box, bus, slow).complete is False
     box.begin(FakeTask("et-1", "exp-1"))
     box.begin(FakeTask("et-2", "exp-2"))
-    for _ in range(2):
-        slow.at += timedelta(minutes=1) - (slow.at - NOON) % timedelta(minutes=1)
+    for minute in (10, 11):
+        slow.at = NOON + timedelta(minutes=minute)
         poll(known, box, bus, slow)
     assert {event.detail["experimentTaskId"] for event in bus.events} == {"et-1", "et-2"}
 
