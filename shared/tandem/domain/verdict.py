@@ -168,6 +168,8 @@ def _doubts(
         doubts.append(Reason(ReasonCode.NO_FAULT_WINDOW, "there was no fault window while the load ran"))
     elif fault is None or (plan.fault_end is not None and fault.bounds.end < epoch_ms(plan.fault_end)):
         doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load ended before the fault did"))
+    elif plan.fault_end is None:
+        doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load ended while the fault was not known to be over"))
     if baseline is None or baseline.summary.samples < MIN_SAMPLES or not has_band:
         doubts.append(Reason(ReasonCode.TOO_FEW_SAMPLES, "the baseline is too short to know what is usual"))
     elif fault is not None:

@@ -1,5 +1,6 @@
 """The report of a run: what the page is made of, and how it is served."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -37,13 +38,13 @@ def _run_document(run: ExperimentRun, language: str) -> dict[str, Any]:
 def report_document(report: RunReport, language: str, now: datetime) -> dict[str, Any]:
     """All that the page shows: a run, results and series as the API shows them, and its story.
 
-    Without an analysis there is no series.
+    Without an analysis there is no series. The page may be kept and sent, so no signed link is in it.
     """
     figures = report.results.figures
     return {
         "generatedAt": iso_utc(now),
         **_run_document(report.results.run, language),
-        "results": shown(ResultsView.of(report.results)),
+        "results": shown(ResultsView.of(replace(report.results, links=None))),
         "timeseries": None if figures.timeseries is None else shown(TimeseriesView.of(figures.timeseries)),
         "events": {"events": list(report.events)},
         "missing": figures.missing,

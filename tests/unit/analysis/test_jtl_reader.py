@@ -1,6 +1,7 @@
 """What the reader takes, what it skips and what it refuses."""
 
 import csv
+import gzip
 from collections.abc import Iterator
 
 import pytest
@@ -117,13 +118,52 @@ def test_a_header_without_a_needed_column_is_refused(missing: str) -> None:
         b"1755591301000,5,a,true,1,extra\n",
         b'1755591301000,5,"a"b,true,1\n',
         "1755591301000,\u0665,a,true,1\n".encode(),
-        b"timeStamp,elapsed,label,success,bytes\n",
+        b"elapsed,timeStamp,label,success,bytes\n",
     ],
 )
 def test_a_row_with_a_wrong_value_is_skipped_and_counted(row: bytes) -> None:
     good = b"1755591301000,5,a,true,1\n"
     counted = read(b"timeStamp,elapsed,label,success,bytes\n" + good + row + good)
     assert (counted.overall.samples, counted.skipped) == (2, 1)
+
+
+def test_the_header_once_more_is_no_record() -> None:
+    once = b"timeStamp,elapsed\n1755591301000,5\n"
+    counted = read(once + once)
+    assert (counted.overall.samples, counted.skipped) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "header"),
+    [
+        ("2026/01/02 03:04:05.123", True),
+        ("03:04:05", True),
+        ("02.01.2026", True),
+        ("1755591301", True),
+        ("17:00", False),
+    ],
+)
+def test_times_in_another_form_are_refused_with_a_clear_word(stamp: str, header: bool) -> None:
+    data = jtl([Sample(START, 5)] * 3, header=header).replace(str(START).encode(), stamp.encode())
+    with pytest.raises(UnreadableResults, match="timestamp_format=ms"):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (gzip.compress(jtl([Sample(START, 5)])), "compressed"),
+        (jtl([Sample(START, 5)]).decode().encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_another_kind_of_file_is_refused_with_a_clear_word(data: bytes, word: str) -> None:
+    with pytest.raises(UnreadableResults, match=word):
+        read(data)
+
+
+def test_a_first_line_that_is_no_csv_is_no_failure() -> None:
+    counted = read(b"a\rb\n" + b"x" * 200_000 + b"\n")
+    assert (counted.overall.samples, counted.skipped) == (0, 2)
 
 
 def test_a_blank_line_is_no_record() -> None:

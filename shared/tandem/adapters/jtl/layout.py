@@ -6,6 +6,7 @@ https://jmeter.apache.org/usermanual/listeners.html#csvlogformat names the defau
 """
 
 import csv
+import re
 from dataclasses import dataclass
 
 from tandem.domain.errors import UnreadableResults
@@ -18,14 +19,18 @@ DEFAULT_COLUMNS = (
 _NEEDED = ("timeStamp", "elapsed")
 _DELIMITERS = (",", ";", "\t", "|")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_DATE_OR_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+_EPOCH_SECONDS = re.compile(r"[1-9]\d{8,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The delimiter, the number of columns and the index of each one that the analysis uses (None: not there)."""
+    """The delimiter, the names of all columns and the index of each one that the analysis uses (None: not there)."""
 
     delimiter: str
-    width: int
+    names: tuple[str, ...]
     time_stamp: int
     elapsed: int
     label: int | None
@@ -37,9 +42,18 @@ class Layout:
     sent: int | None
     threads: int | None
 
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.names)
 
-def refuse_markup(start: bytes) -> None:
-    """Raise UnreadableResults when a file begins like XML (JMeter's other format) or a web page."""
+
+def refuse_other_formats(start: bytes) -> None:
+    """Raise UnreadableResults when a file begins like XML (JMeter's other format), a web page, gzip or UTF-16."""
+    if start.startswith(_GZIP):
+        raise UnreadableResults("The result file is compressed. Only JTL in plain CSV can be read.")
+    if start.startswith(_UTF_16):
+        raise UnreadableResults("The result file is in UTF-16. Only JTL in UTF-8, as JMeter writes it, can be read.")
     if start.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"<"):
         raise UnreadableResults(
             "The result file is XML or HTML. Only JTL in CSV can be read: "
@@ -55,7 +69,7 @@ def layout_of(first_line: bytes) -> tuple[Layout, int]:
     mark = len(_BYTE_ORDER_MARK) if first_line.startswith(_BYTE_ORDER_MARK) else 0
     text = first_line[mark:].decode("latin-1").rstrip("\r\n")
     for delimiter in _DELIMITERS:
-        names = next(csv.reader([text], delimiter=delimiter), [])
+        names = _fields(text, delimiter)
         if len(set(names) & set(DEFAULT_COLUMNS)) > 1 or names in (["timeStamp"], ["elapsed"]):
             missing = [name for name in _NEEDED if name not in names]
             if missing:
@@ -64,13 +78,36 @@ def layout_of(first_line: bytes) -> tuple[Layout, int]:
     return DEFAULT_LAYOUT, mark
 
 
+def refuse_other_times(first_record: bytes, layout: Layout) -> None:
+    """Raise UnreadableResults when the first line of data stamps its sample with a date, or in seconds.
+
+    JMeter does so when jmeter.save.saveservice.timestamp_format is another than ms; which zone such a date is in the
+    file does not say.
+    """
+    fields = _fields(first_record.decode("latin-1").rstrip("\r\n"), layout.delimiter)
+    stamp = fields[layout.time_stamp] if layout.time_stamp < len(fields) else ""
+    if _DATE_OR_TIME.search(stamp) or _EPOCH_SECONDS.fullmatch(stamp):
+        raise UnreadableResults(
+            f"The result file's timeStamp is {stamp[:40]!r} and not in milliseconds since 1970: "
+            "set jmeter.save.saveservice.timestamp_format=ms."
+        )
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    """A line's fields; none of a line that is no CSV at all."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
 def _layout(delimiter: str, names: list[str]) -> Layout:
     def index(name: str) -> int | None:
         return names.index(name) if name in names else None
 
     return Layout(
         delimiter=delimiter,
-        width=len(names),
+        names=tuple(names),
         time_stamp=names.index("timeStamp"),
         elapsed=names.index("elapsed"),
         label=index("label"),

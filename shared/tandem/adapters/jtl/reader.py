@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Protocol
 
-from tandem.adapters.jtl.layout import DEFAULT_LAYOUT, Layout, layout_of, refuse_markup
+from tandem.adapters.jtl.layout import DEFAULT_LAYOUT, Layout, layout_of, refuse_other_formats, refuse_other_times
 from tandem.adapters.jtl.row_reading import RowReading
 from tandem.domain.errors import UnreadableResults
 from tandem.domain.samples import AnalysisPlan, CountedSamples
@@ -50,17 +50,21 @@ def read_with(
 ) -> CountedSamples:
     """Count the samples of a JTL by one of the two ways of reading. Raises UnreadableResults."""
     reading: Reading | None = None
-    rest = b""
+    rest, layout, first_record = b"", DEFAULT_LAYOUT, False
     for piece in _pieces(chunks):
         rest = rest + piece if rest else piece
         if reading is None:
-            refuse_markup(rest)
+            refuse_other_formats(rest)
             line_end = rest.find(b"\n") + 1
             if line_end:
                 layout, header_bytes = layout_of(rest[:line_end])
                 reading = reading_of(layout, plan)
                 rest = rest[header_bytes:]
-        if reading is not None:
+                first_record = True
+        if first_record and b"\n" in rest:
+            refuse_other_times(rest[: rest.find(b"\n")], layout)
+            first_record = False
+        if reading is not None and not first_record:
             rest = rest[reading.take(rest) :]
         if len(rest) > MAX_RECORD_BYTES:
             raise UnreadableResults(f"The result file has a line of over {MAX_RECORD_BYTES >> 20} MB: it is no JTL.")

@@ -89,7 +89,8 @@ def parse_rows(data: bytes, layout: Layout) -> RowBlock:
             row = _row(fields, layout)
             if row is not None:
                 rows.append(row)
-            elif fields:
+            elif fields and tuple(fields) != layout.names:
+                # The header once more, where files were put one behind the other, is no record.
                 skipped += 1
         whole_lines = reader.line_num
     return RowBlock(rows, skipped, sum(map(len, lines[:whole_lines])))

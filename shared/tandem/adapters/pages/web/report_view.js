@@ -297,7 +297,7 @@ function comparisonTable(comparison) {
   const columns = ["figure", "thisRun", "usual", "noise", "outcome"].map((name) => t(`column.${name}`));
   return [
     h("p", {}, h("strong", {}, t(`outcomeSentence.${comparison.outcome}`)), " ", h("span", { class: "quiet" }, t("earlierRuns", { n: number(comparison.runs) }))),
-    table(t("part.earlier"), columns, rows),
+    comparison.outcome === "NOT_ENOUGH_RUNS" ? null : table(t("part.earlier"), columns, rows),
     comparison.otherDefinitions > 0 ? h("p", { class: "notice" }, t("otherDefinitions", { n: number(comparison.otherDefinitions) })) : null,
   ];
 }
@@ -373,7 +373,7 @@ function facts(run) {
     ["jtl", place(results?.resultUrl, results?.resultPath ?? task.resultPath)],
     ["dashboard", place(results?.reportUrl, results?.reportPath ?? task.reportPath)],
     ["log", text(results?.logPath ?? task.logPath)],
-    ["archive", archiveLinks(results?.archive)],
+    ...(results?.archive ? [["archive", archiveLinks(results.archive)]] : []),
   ];
   return h(
     "dl",
@@ -382,12 +382,11 @@ function facts(run) {
   );
 }
 
-// Links to the kept files; they are signed for an hour, so a page that is kept for longer says when they end.
+// Links to the kept files. A page that is kept or sent has none: they are signed, and for an hour.
 function archiveLinks(archive) {
   const kept = Object.entries({ resultUrl: "jtl", analysisUrl: "analysis", reportUrl: "report", dashboardUrl: "dashboard" });
-  const links = kept.filter(([name]) => archive?.[name]).map(([name, key]) => h("li", {}, webLink(archive[name], t(`kept.${key}`))));
-  if (links.length === 0) return t("notArchived");
-  return [h("ul", { class: "kept" }, links), h("span", { class: "aside block" }, t("linksUntil", { time: moment(archive.expiresAt) }))];
+  const links = kept.filter(([name]) => archive[name]).map(([name, key]) => h("li", {}, webLink(archive[name], t(`kept.${key}`))));
+  return [h("ul", { class: "kept" }, links), h("span", { class: "aside block" }, t("linksUntil"), " ", moment(archive.expiresAt))];
 }
 
 // A bound of the fault window, and from what it is known.
