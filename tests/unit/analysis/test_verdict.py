@@ -164,6 +164,7 @@ def test_a_stall_of_the_whole_window_is_no_want_of_samples() -> None:
         (run(out_of_ports), plan(), PROVEN, ReasonCode.GENERATOR_SATURATED),
         (run(steady, seconds=70), plan(), PROVEN, ReasonCode.LOAD_ENDED_EARLY),
         (run(steady, seconds=50), plan(), PROVEN, ReasonCode.LOAD_ENDED_EARLY),
+        (run(steady), plan(60, None), PROVEN, ReasonCode.LOAD_ENDED_EARLY),
         (run(steady), plan(3, 80), PROVEN, ReasonCode.TOO_FEW_SAMPLES),
         (run(steady), plan(60, 60.2), PROVEN, ReasonCode.TOO_FEW_SAMPLES),
     ],

@@ -4,6 +4,8 @@ import { freshId, h, scrolled } from "./dom.js";
 import { clock, figure, milliseconds, number, percent, perSecond, zoneName } from "./format.js";
 import { t } from "./i18n.js";
 
+const SECONDS_BETWEEN_TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+
 const HEIGHT = 220;
 const TABLE_STEP = 10;
 
@@ -210,6 +212,8 @@ class DrawnChart {
           ticks: grid,
           size: 32,
           space: (plot) => (plot.width < 500 ? 60 : 74),
+          // Whole seconds at least: the clock shows no finer ones.
+          incrs: SECONDS_BETWEEN_TICKS,
           values: (_plot, splits, _axis, _space, step) => splits.map((at) => clock(at * 1000, step < 60)),
         },
         {

@@ -90,6 +90,7 @@ function editDefinition(definition, done) {
   const field = (name, kind, more = {}) => new FormField({ name, kind, text: t(`field.${name}`), ...more }, values);
   const upload = new PlanUpload((path) => {
     contentRef.input.value = path;
+    contentRef.tell("");
   });
   const contentRef = field("contentRef", "text", { hint: t("hint.contentRef"), extra: upload.element });
   const entry = field("entry", "choice", { options: [["JMX", t("entry.JMX")], ["URL", t("entry.URL")]] });
