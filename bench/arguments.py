@@ -1,6 +1,11 @@
-"""The command line that all benches share."""
+"""What all benches share around their measuring: the command line, and that stdout holds the report alone."""
 
 import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from bench.report import Report
 
 
 def smoke_wanted(description: str | None) -> bool:
@@ -8,3 +13,13 @@ def smoke_wanted(description: str | None) -> bool:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that the bench works")
     return bool(parser.parse_args().smoke)
+
+
+def tell(measure: Callable[[], Report]) -> None:
+    """Measure, and write the report to stdout; whatever the product logs there meanwhile goes to stderr."""
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    report = measure()
+    sys.stdout.flush()
+    os.dup2(stdout, 1)
+    sys.stdout.write(report.markdown())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -12,7 +11,7 @@ from tandem_engine.jmeter_home import JMeter, find_jmeter
 
 from bench.analyse_samples.result_file import Written, write_result_file
 from bench.analyse_samples.ways import make_analysis, make_floor
-from bench.arguments import smoke_wanted
+from bench.arguments import smoke_wanted, tell
 from bench.child import run_child
 from bench.report import Bound, Report, number
 from bench.worker import Turn, Worker
@@ -106,4 +105,4 @@ def measure(samples: int, many: int) -> Report:
 
 if __name__ == "__main__":
     sizes = (2_000, 40_000) if smoke_wanted(__doc__) else (1_000_000, 10_000_000)
-    sys.stdout.write(measure(*sizes).markdown())
+    tell(lambda: measure(*sizes))

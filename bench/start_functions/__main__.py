@@ -1,7 +1,6 @@
 """python -m bench.start_functions: what a cold start costs, and a warm GetLoadTestTask above its query."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
 from tandem.domain.ports import TaskKey
 
-from bench.arguments import smoke_wanted
+from bench.arguments import smoke_wanted, tell
 from bench.report import Bound, Report, number
 from bench.start_functions.floor import idle_function, querying_function
 from bench.start_functions.sizes import UNPACKED_LIMIT_MB, artifact_sizes
@@ -199,4 +198,4 @@ def measure(handlers: tuple[str, ...] | None, warm_calls: int) -> Report:
 
 if __name__ == "__main__":
     wanted = (SMOKE_HANDLERS, 5) if smoke_wanted(__doc__) else (None, WARM_CALLS)
-    sys.stdout.write(measure(*wanted).markdown())
+    tell(lambda: measure(*wanted))

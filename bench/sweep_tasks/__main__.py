@@ -1,7 +1,6 @@
 """python -m bench.sweep_tasks: one 30-second sweep beside the algorithm one writes first, and beside the floor."""
 
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,7 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from bench.arguments import smoke_wanted
+from bench.arguments import smoke_wanted, tell
 from bench.report import Bound, Report, number, spread
 from bench.sweep_tasks import floor, ours, reference
 from bench.sweep_tasks.answering_engine import answering_engine
@@ -202,4 +201,5 @@ def measure(sizes: Sizes) -> Report:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(measure(SMOKE if smoke_wanted(__doc__) else Sizes()).markdown())
+    sizes = SMOKE if smoke_wanted(__doc__) else Sizes()
+    tell(lambda: measure(sizes))
