@@ -115,7 +115,10 @@ class Run:
         self._hurry = True
 
     def snapshot(self) -> dict[str, Any] | None:
-        """The MetricsSnapshot, at most half a second old while the run lives; None without a result file."""
+        """The MetricsSnapshot, at most half a second old while the run lives; None without a result file.
+
+        The first one with a sample is there a tenth of a second after the sample.
+        """
         return self._snapshot
 
     def empty_snapshot(self) -> dict[str, Any]:
@@ -178,7 +181,8 @@ class Run:
             self._stopping = self._stopping or StopSequence(self._process, execution.stop_port)
             if means := self._stopping.step(harder=self._hurry):
                 self.note("STOP_SENT", f"sent {means} to JMeter")
-        if time.monotonic() - self._followed_at >= _FOLLOW_EVERY:
+        # Somebody waits for the first sample, and times a fault by it.
+        if not self._sampled or time.monotonic() - self._followed_at >= _FOLLOW_EVERY:
             behind = self._follower.advance()
             self._followed_at = 0.0 if behind else time.monotonic()
             if self.files.jtl.exists():

@@ -15,7 +15,7 @@ class Limits:
     start: float = 60
     grace: int = 120
     engine_start: float = 5
-    gate_poll: float = 0.5
+    gate_poll: float = 0.25
     gate_budget: float = 840
     start_settles: float = 120
     stop_claim: float = 75
