@@ -36,6 +36,16 @@ CLAIMS = {
         "warm GetLoadTestTask: above its query",
         "unpacked, with the analysis layer",
     ],
+    "open_windows": [
+        "our own share of the way to the load, median",
+        "window beside its planned moment, worst run",
+        "stop to last sample, worst run",
+    ],
+    "count_transitions": [
+        "history events, the long run",
+        "states that the long run enters more than the short one",
+        "states that the real run enters more than the simulated ones",
+    ],
 }
 
 
