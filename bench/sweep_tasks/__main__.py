@@ -47,10 +47,14 @@ SMOKE = Sizes(settled=200, tasks=(20, 600), turns=1, reference_tasks=(20,), far_
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Some turns of one way to sweep, and how many statements the server saw in one of them."""
+    """Some turns of one way to sweep, and how many statements the server saw in one of them.
+
+    ``handing_on`` of these took the messages out of the outbox, for AWS.
+    """
 
     turns: list[Turn]
     statements: int
+    handing_on: int
 
     @property
     def milliseconds(self) -> list[float]:
@@ -82,7 +86,7 @@ class SweepBench:
             f"answers every call after {ANSWER_SECONDS * 1000:.0f} ms; a tenth of the tasks have ended there; their "
             "ends are written and told. Each way of sweeping in a process of its own, turn about, "
             f"median of {sizes.turns} turns ({sizes.turns_of_many} beyond N = 1,000) after a first one. Statements as "
-            "the server counts them, leases and outbox included.",
+            "the server counts them, the lease included; `outbox`: those more that hand the messages on to AWS.",
         )
         with closing(self._rows):
             self._rows.fill(sizes.settled)
@@ -92,7 +96,7 @@ class SweepBench:
         return report
 
     def _compare(self, report: Report) -> None:
-        table = report.table("N", "way", "ms", "statements", "peak MB", "x floor")
+        table = report.table("N", "way", "ms", "statements", "outbox", "peak MB", "x floor")
         for tasks in self._sizes.tasks:
             with answering_engine(tasks, ENDED_OF_TEN, ANSWER_SECONDS) as engine_url, ExitStack() as stack:
                 workers = {
@@ -106,9 +110,9 @@ class SweepBench:
                         measured |= self._turn_about({"reference": worker}, tasks, 1, warm_up=False)
             for way, each in measured.items():
                 ratio = number(each.median / measured["floor"].median)
-                table.add(
-                    f"{tasks:,}", way, spread(each.milliseconds), str(each.statements), number(each.peak_mb), ratio
-                )
+                statements = str(each.statements - each.handing_on), str(each.handing_on)
+                peak = number(each.peak_mb)
+                table.add(f"{tasks:,}", way, spread(each.milliseconds), *statements, peak, ratio)
             self._claim(report, tasks, measured)
         report.notes.append(
             f"The reference is run once, and not at N = {max(self._sizes.tasks):,}: at its pace that is minutes."
@@ -117,7 +121,7 @@ class SweepBench:
     def _claim(self, report: Report, tasks: int, measured: dict[str, Measured]) -> None:
         mine, least = measured["ours"], measured["floor"].median
         if tasks <= 1_000:
-            report.claim(f"N = {tasks:,}: statements", mine.statements, Bound.AT_MOST, 8)
+            report.claim(f"N = {tasks:,}: statements", mine.statements - mine.handing_on, Bound.AT_MOST, 8)
         if tasks == 1_000:
             faster = measured["reference"].median / mine.median
             report.claim("N = 1,000: times faster than the reference", faster, Bound.AT_LEAST, 60)
@@ -168,12 +172,12 @@ class SweepBench:
                 self._check(way, turn, tasks)
                 if number_of_turn >= 0:
                     measured[way].append(turn)
-        return {way: Measured(measured[way], statements[way]) for way in workers}
+        return {way: Measured(measured[way], statements[way], measured[way][-1].answer[2]) for way in workers}
 
     def _check(self, way: str, turn: Turn, tasks: int) -> None:
         """A sweep that has not done its work has no time. Raises RuntimeError."""
         expected = (tasks, sum(number % 10 < ENDED_OF_TEN for number in range(1, tasks + 1)))
-        seen = (*turn.answer, self._rows.ended())
+        seen = (*turn.answer[:2], self._rows.ended())
         if seen != (*expected, expected[1]):
             raise RuntimeError(f"{way} has looked at, changed and ended {seen} of {expected}")
 

@@ -19,18 +19,23 @@ CONNECTIONS = 100
 _ROWS_A_STATEMENT = 500
 _RUN, _TASK = "t_chaos_load_test_run", "t_chaos_load_test_task"
 _READ = f"SELECT r.*, t.* FROM {_RUN} r JOIN {_TASK} t ON t.task_id = r.task_id"
-_ACTIVE = f"{_READ} WHERE r.settled = 0 ORDER BY r.id"
+# What a sweep has to know of a run that goes on.
+_ACTIVE = (
+    "SELECT r.experiment_task_id, t.task_id, t.status, t.execution_id, r.gmt_create, r.workflow_arn, r.deadline, "
+    "r.window_opened_at, r.abort_requested_at, r.stop_requested_at, r.stop_confirmed_at, r.finished_at, "
+    f"r.missing_sweeps FROM {_RUN} r JOIN {_TASK} t ON t.task_id = r.task_id WHERE r.settled = 0 ORDER BY r.id"
+)
 
 Row = dict[str, Any]
 
 
-def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, int]]:
-    """One sweep; it answers how many tasks it looked at and how many it changed."""
+def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, int, int]]:
+    """One sweep; it answers as ours does (ours.py)."""
     database = connect(database_url)
     address = urlsplit(engine_url)
     host, port = address.hostname or "", address.port or 80
 
-    def sweep() -> tuple[int, int]:
+    def sweep() -> tuple[int, int, int]:
         with database.cursor(pymysql.cursors.DictCursor) as cursor:
             cursor.execute(_ACTIVE)
             rows: Sequence[Row] = cursor.fetchall()
@@ -39,7 +44,7 @@ def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, in
         over = [row for row in rows if states[row["execution_id"]]["status"] == "COMPLETED"]
         for begin in range(0, len(over), _ROWS_A_STATEMENT):
             _end(database, over[begin : begin + _ROWS_A_STATEMENT], states)
-        return len(rows), len(over)
+        return len(rows), len(over), 2 * -(-len(over) // _ROWS_A_STATEMENT)
 
     return sweep
 

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from tandem.adapters.database.connections import Connections, open_engine
+from tandem.adapters.database.transactions import SqlDatabase
 from tandem.bootstrap import Application
 from tandem.domain.limits import Limits
 from tandem.domain.ports import StoredMessage
 from tandem.services.deliver_messages import DeliverMessages
 from tandem.settings import Settings
+
+from tests.factories.statements import counted_statements
 
 
 class _ArrivesAtOnce:
@@ -26,18 +30,23 @@ class _ArrivesAtOnce:
         return set(names)
 
 
-def make_sweep(database_url: str, engine_url: str, tasks: int) -> Callable[[], tuple[int, int]]:
-    """One sweep over up to ``tasks`` active tasks; it answers how many it looked at and how many it changed."""
+def make_sweep(database_url: str, engine_url: str, tasks: int) -> Callable[[], tuple[int, int, int]]:
+    """One sweep over up to ``tasks`` active tasks.
+
+    It answers how many it looked at, how many it changed, and how many statements went to hand its messages on.
+    """
     limits = Limits()
     limits = replace(limits, sweep_batch=max(limits.sweep_batch, tasks))
     application = Application(Settings(database_url=database_url, engine_url=engine_url, limits=limits))
     aws = _ArrivesAtOnce()
-    deliver = DeliverMessages(application.database, aws, application.clock, limits)
+    messages = open_engine(Connections(database_url))
+    deliver = DeliverMessages(SqlDatabase(messages), aws, application.clock, limits)
     # In the place of what bootstrap would make when it is first asked for.
     vars(application).update(deliver=deliver, ticks=aws, workflows=aws)
 
-    def sweep() -> tuple[int, int]:
-        report = application.sync_tasks()
-        return report.looked_at, report.changed
+    def sweep() -> tuple[int, int, int]:
+        with counted_statements(messages) as handing_on:
+            report = application.sync_tasks()
+        return report.looked_at, report.changed, len(handing_on)
 
     return sweep

@@ -21,13 +21,13 @@ def connect(database_url: str) -> "pymysql.Connection[pymysql.cursors.Cursor]":
     )
 
 
-def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, int]]:
-    """One sweep; it answers how many tasks it looked at and how many it changed."""
+def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, int, int]]:
+    """One sweep; it answers as ours does (ours.py)."""
     database = connect(database_url)
     database.autocommit(True)
     address = urlsplit(engine_url)
 
-    def sweep() -> tuple[int, int]:
+    def sweep() -> tuple[int, int, int]:
         engine = http.client.HTTPConnection(address.hostname or "", address.port)
         looked_at = changed = 0
         with database.cursor() as cursor:
@@ -42,6 +42,6 @@ def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, in
                     cursor.execute(_READ_AGAIN, (task_id,))
                     changed += told in _STATUS
         engine.close()
-        return looked_at, changed
+        return looked_at, changed, 0
 
     return sweep
