@@ -169,6 +169,29 @@ def test_the_state_machine_parses_as_amazon_states_language() -> None:
     StaticAnalyser().analyse(text)
 
 
+def asl_validator(file: Path) -> subprocess.CompletedProcess[str]:
+    place = Path(run_script("scripts/setup_asl_validator.sh").splitlines()[-1])
+    program = place / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"
+    command = [str(place / "node"), str(program), "--json-path", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_asl_validator_finds_nothing_in_the_state_machine() -> None:
+    said = asl_validator(WORKFLOW)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "is valid" in said.stdout
+
+
+def test_asl_validator_would_find_a_fault(tmp_path: Path) -> None:
+    broken = json.loads(WORKFLOW.read_text(encoding="utf-8"))
+    broken["States"][broken["StartAt"]]["Next"] = "Nowhere"
+    file = tmp_path / "broken.asl.json"
+    file.write_text(json.dumps(broken))
+    said = asl_validator(file)
+    assert said.returncode != 0
+    assert "Nowhere" in said.stdout + said.stderr
+
+
 def test_every_aws_call_of_the_state_machine_exists() -> None:
     """A misspelt aws-sdk action or parameter is seen by no validator: botocore's model knows them."""
     session: Any = boto3.session.Session(region_name="us-east-1")
