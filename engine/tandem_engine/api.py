@@ -53,6 +53,7 @@ class Api:
             Route("/api/loadtest/status/{execution_id}", self.status),
             Route("/api/loadtest/list", self.list_executions),
             Route("/api/loadtest/results/{execution_id}", self.results),
+            Route("/api/loadtest/results/{execution_id}", self.delete_results, methods=["DELETE"]),
             Route("/api/loadtest/events/{execution_id}", self.events),
             Route("/api/loadtest/summary/{execution_id}", self.summary),
             Route("/api/loadtest/health", self.health),
@@ -120,6 +121,10 @@ class Api:
                 "reportUrl": f"/{wire['reportPath']}/index.html" if has_report else None,
             }
         )
+
+    async def delete_results(self, request: Request) -> Response:
+        await run_in_threadpool(self._executions.delete, _id(request))
+        return _success(True, "results deleted")
 
     async def events(self, request: Request) -> Response:
         run = self._run(request)

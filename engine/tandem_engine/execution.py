@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -136,6 +137,20 @@ class ExecutionFiles:
         except FileNotFoundError:
             return []
         return list(deque((line for line in lines if _is_event(line)), maxlen=tail))
+
+    def delete(self) -> None:
+        """Delete everything, the state last. What is gone already is fine. Raises OSError."""
+        if self.report.exists():
+            shutil.rmtree(self.report)
+        if not self.directory.exists():
+            return
+        for left in self.directory.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            elif left.name != STATE_FILE:
+                left.unlink(missing_ok=True)
+        (self.directory / STATE_FILE).unlink(missing_ok=True)
+        self.directory.rmdir()
 
 
 def load_execution(state_file: Path) -> Execution:

@@ -123,6 +123,23 @@ class Executions:
             raise BadArgument(f"execution {execution_id} has already ended")
         return run
 
+    def delete(self, execution_id: str) -> None:
+        """Delete what an ended run left: results, log, events, dashboard. Raises Unknown, BadArgument, OSError.
+
+        What is interrupted here is still known after a restart, and can be deleted then: the state goes last.
+        """
+        run = self.find(execution_id)
+        if not run.done.done():
+            raise BadArgument(f"execution {execution_id} has not ended")
+        if run.execution.dashboard is Dashboard.PENDING:
+            raise BadArgument(f"the dashboard of execution {execution_id} is being built")
+        run.files.delete()
+        if run.execution.plan_copy is not None:
+            Path(run.execution.plan_copy).unlink(missing_ok=True)
+        with self._lock:
+            self._runs.pop(execution_id, None)
+        _log.info("execution deleted", extra={"execution_id": execution_id})
+
     def newest(self) -> list[Run]:
         """At most 500 runs, newest first."""
         with self._lock:

@@ -353,6 +353,7 @@ class Application:
         return CleanUpExpired(
             self.housekeeping,
             S3KeptObjects(self.aws, self.settings.bucket),
+            self.engines,
             self.clock,
             timedelta(days=self.settings.retention_days),
             timedelta(seconds=self.settings.limits.finish_remembered),

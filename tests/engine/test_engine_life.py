@@ -255,3 +255,36 @@ def test_a_full_engine_refuses_and_takes_again_when_there_is_room(
         second = engine.post("/api/loadtest/start", body)["executionId"]
         assert engine.ended(second)["status"] == "COMPLETED"
         assert [run["executionId"] for run in engine.get("/api/loadtest/list")] == [second, first]
+
+
+def test_deleting_an_ended_run_leaves_nothing_of_it_also_after_a_restart(
+    engine: EngineProcess, sleep_plan: Path
+) -> None:
+    execution_id = engine.run(sleep_plan, threads=1, loops=5)
+    kept = engine.run(sleep_plan, threads=1, loops=5)
+    eventually(lambda: engine.status(execution_id)["endTime"] and engine.status(kept)["endTime"], "both have ended")
+
+    def delete(identifier: str) -> int:
+        return engine.http.delete(f"/api/loadtest/results/{identifier}").status_code
+
+    # While its dashboard is being built the answer is 400.
+    eventually(lambda: delete(execution_id) == 200, "it lets go of the run")
+    assert delete(execution_id) == 404
+    assert [each["executionId"] for each in engine.get("/api/loadtest/list")] == [kept]
+    assert [path.name for path in (engine.data / "results").iterdir() if execution_id in path.name] == []
+    assert [path.name for path in (engine.data / "reports").iterdir() if execution_id in path.name] == []
+    engine.terminate()
+    engine.start()
+    assert [each["executionId"] for each in engine.get("/api/loadtest/list")] == [kept]
+
+
+def test_a_run_that_goes_on_is_not_deleted_and_no_path_leads_out(engine: EngineProcess, sleep_plan: Path) -> None:
+    running = engine.run(sleep_plan, threads=1, loops=100_000)
+    answer = engine.http.delete(f"/api/loadtest/results/{running}")
+    assert (answer.status_code, answer.json()["success"]) == (400, False)
+    outside = engine.data.parent / "precious"
+    outside.mkdir()
+    for hostile in ("..", "%2e%2e", "..%2f..%2fprecious", "results%2f..", "*"):
+        assert engine.http.delete(f"/api/loadtest/results/{hostile}").status_code in {404, 405}
+    assert outside.is_dir()
+    engine.post(f"/api/loadtest/stop/{running}")

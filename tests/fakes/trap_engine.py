@@ -95,6 +95,8 @@ class TrapEngine:
         self.traps = self._first_traps
         # When set, whoever does not bring it is turned away.
         self.token: str | None = None
+        # Whether it has our engine's addition to the contract.
+        self.deletes = False
         self.calls: list[CallRecord] = []
         self._now = now
         self._advanced = 0.0
@@ -289,6 +291,18 @@ class TrapEngine:
                 case Call.OTHER:
                     return self._not_found("no such endpoint")
             return self._of_run(call, parts["id"], query)
+
+    def delete(self, execution_id: str) -> Reply:
+        """What ``DELETE /api/loadtest/results/{id}`` answers."""
+        with self._lock:
+            if not self.deletes:
+                return Reply(405)
+            if execution_id not in self._runs:
+                return self._not_found("no such execution")
+            if self._runs[execution_id].load_goes_on(self.now()):
+                return self._failed(400, "it has not ended")
+            del self._runs[execution_id]
+            return self._ok(True)
 
     def stop_wait_seconds(self, execution_id: str) -> float:
         """How long a stop of this run blocks before it is done."""
@@ -628,6 +642,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._serve("GET")
+
+    def do_DELETE(self) -> None:
+        self._send(self.server.engine.delete(self.path.rpartition("/")[2]))
 
     def do_POST(self) -> None:
         self._serve("POST")

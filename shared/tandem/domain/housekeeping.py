@@ -32,11 +32,31 @@ class KeptObject:
     stored_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiredTask:
+    """A task to be deleted, and where its load's files lie: with ``execution_id`` on the engine of that name."""
+
+    id: int
+    task_id: str
+    engine: str
+    execution_id: str | None
+
+
 class Housekeeping(Protocol):
     """Deletes in batches, each in a transaction of its own. Raises DatabaseUnavailable."""
 
-    def delete_tasks(self, ended_before: datetime, limit: int) -> int:
-        """Delete up to ``limit`` tasks that ended before and whose runs are settled, with all that is theirs."""
+    def expired_tasks(self, ended_before: datetime, after_id: int, limit: int) -> list[ExpiredTask]:
+        """The first tasks behind ``after_id`` that ended before and whose runs are settled."""
+        ...
+
+    def delete_tasks(self, task_ids: Sequence[str], ended_before: datetime) -> int:
+        """Delete those of these tasks that still are expired, with all that is theirs."""
+        ...
+
+    def purge_deleted(self, deleted_before: datetime, limit: int) -> int:
+        """Purge up to ``limit`` strategies that were deleted before and that no task names, and as many definitions
+        that no strategy names.
+        """
         ...
 
     def forget_finishes(self, before: datetime, limit: int) -> int:

@@ -92,6 +92,13 @@ class StopAnswer(StrEnum):
     ALREADY_ENDED_OR_UNKNOWN = "ALREADY_ENDED_OR_UNKNOWN"
 
 
+class Deletion(StrEnum):
+    """What became of a run's files. GONE: deleted now, or not known (any more). NOT_OFFERED: the engine cannot."""
+
+    GONE = "GONE"
+    NOT_OFFERED = "NOT_OFFERED"
+
+
 @dataclass(frozen=True, slots=True)
 class LiveMetrics:
     """A snapshot of a run: times in ms, ``error_rate`` 0..1, ``throughput`` in requests/s over the engine's last 5 s.
@@ -204,6 +211,10 @@ class LoadEngine(Protocol):
 
     def open_result_file(self, result_path: str) -> AbstractContextManager[Iterator[bytes]]:
         """Stream the file at an ``EngineRun.result_path``. Raises ``EngineRefused`` when it is absent."""
+        ...
+
+    def delete_results(self, execution_id: str) -> Deletion:
+        """Delete what an ended run left on the engine. Raises ``EngineRefused`` for one that has not ended."""
         ...
 
     def health(self) -> bool:

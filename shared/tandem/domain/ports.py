@@ -166,6 +166,10 @@ class Uploads(Protocol):
         """The owner's uploads among these paths, by path."""
         ...
 
+    def lock_many(self, owner: Owner, upload_paths: Collection[str]) -> dict[str, Upload]:
+        """As ``get_many``, held until the transaction ends."""
+        ...
+
 
 class Audit(Protocol):
     def of_task(self, task_id: str) -> list[AuditEntry]: ...

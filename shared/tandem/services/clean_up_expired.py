@@ -1,11 +1,13 @@
-"""The daily clean-up: ended tasks past the retention, uploads that nobody uses, files without a row."""
+"""The daily clean-up: ended tasks past the retention with their results, what was deleted, uploads that nobody uses."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.housekeeping import Housekeeping, KeptObjects
+from tandem.services.delete_results import DeleteResults
 from tandem.telemetry import LogEvent, log
 
 BATCH = 500
@@ -19,9 +21,17 @@ ORPHAN_AGE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class CleanUpReport:
-    """How many of each were deleted, and the bytes of the uploads that stay. ``complete``: nothing expired is left."""
+    """How many of each were deleted, and the bytes of the uploads that stay. ``complete``: nothing expired is left.
+
+    ``results``, ``results_kept``, ``results_waiting``: loads whose files on the engine were deleted; whose engine
+    cannot delete; which have to wait for another day. ``purged``: strategies and definitions that users had deleted.
+    """
 
     tasks: int
+    results: int
+    results_kept: int
+    results_waiting: int
+    purged: int
     finishes: int
     uploads: int
     orphans: int
@@ -36,12 +46,14 @@ class CleanUpExpired:
         self,
         housekeeping: Housekeeping,
         objects: KeptObjects,
+        engines: LoadEngines,
         clock: Clock,
         retention: timedelta,
         finish_remembered: timedelta,
     ) -> None:
         self._housekeeping = housekeeping
         self._objects = objects
+        self._engines = engines
         self._clock = clock
         self._retention = retention
         self._finish_remembered = finish_remembered
@@ -51,23 +63,44 @@ class CleanUpExpired:
         now = self._clock.now()
         until = now + timedelta(seconds=BUDGET_SECONDS)
         expired = now - self._retention
-        tasks, tasks_done = self._repeat(lambda: self._housekeeping.delete_tasks(expired, BATCH), until)
+        files = DeleteResults(self._engines)
+        tasks, tasks_done = self._delete_tasks(files, expired, until)
+        purged, purged_done = self._repeat(lambda: self._housekeeping.purge_deleted(expired, BATCH), until)
         forgotten = now - self._finish_remembered
         finishes, finishes_done = self._repeat(lambda: self._housekeeping.forget_finishes(forgotten, BATCH), until)
         uploads, uploads_done = self._delete_uploads(expired, until)
         orphans, upload_bytes = self._delete_orphans(now - ORPHAN_AGE)
-        complete = tasks_done and finishes_done and uploads_done
-        report = CleanUpReport(tasks, finishes, uploads, orphans, upload_bytes, complete)
-        log(
-            LogEvent.CLEANED_UP,
+        report = CleanUpReport(
             tasks=tasks,
+            results=files.deleted,
+            results_kept=files.kept,
+            results_waiting=files.waiting,
+            purged=purged,
             finishes=finishes,
             uploads=uploads,
             orphans=orphans,
             upload_bytes=upload_bytes,
-            complete=complete,
+            complete=tasks_done and purged_done and finishes_done and uploads_done,
         )
+        log(LogEvent.CLEANED_UP, **asdict(report))
         return report
+
+    def _delete_tasks(self, files: DeleteResults, expired: datetime, until: datetime) -> tuple[int, bool]:
+        """Files first: a row that outlives its files is found again, files without a row never would be."""
+        total, after = 0, 0
+        while self._clock.now() < until:
+            batch = self._housekeeping.expired_tasks(expired, after, BATCH)
+            gone = []
+            for task in batch:
+                if self._clock.now() >= until:
+                    break
+                if files(task):
+                    gone.append(task.task_id)
+                after = task.id
+            total += self._housekeeping.delete_tasks(gone, expired)
+            if len(batch) < BATCH and (not batch or after == batch[-1].id):
+                return total, files.waiting == 0
+        return total, False
 
     def _repeat(self, delete: Callable[[], int], until: datetime) -> tuple[int, bool]:
         total = 0

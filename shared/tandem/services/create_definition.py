@@ -8,6 +8,7 @@ from tandem.domain.definition import DefinitionNameTaken, LoadTestDefinition
 from tandem.domain.identity import Owner
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.check_definition import CheckDefinition
+from tandem.services.hold_uploads import hold_uploads
 
 
 class CreateDefinition:
@@ -34,6 +35,7 @@ class CreateDefinition:
             # A commit whose answer was lost is found here by its id, not mistaken for somebody else's name.
             namesake = uow.definitions.named(owner, definition.name)
             if namesake is None:
+                hold_uploads(uow, definition)
                 uow.definitions.add(definition)
             elif namesake.definition_id != definition.definition_id:
                 raise DefinitionNameTaken(definition.name)

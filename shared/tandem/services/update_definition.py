@@ -9,6 +9,7 @@ from tandem.domain.definition import DefinitionChanged, DefinitionNameTaken, Def
 from tandem.domain.identity import Owner
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.check_definition import CheckDefinition
+from tandem.services.hold_uploads import hold_uploads
 
 ATTEMPTS = 3
 
@@ -44,6 +45,7 @@ class UpdateDefinition:
             namesake = uow.definitions.named(current.owner, wanted.name)
             if namesake is not None and namesake.definition_id != wanted.definition_id:
                 raise DefinitionNameTaken(wanted.name)
+            hold_uploads(uow, wanted)
             uow.definitions.save(wanted)
             return True
 

@@ -18,7 +18,7 @@ from tandem.domain.errors import (
     EngineRefused,
     EngineUnavailable,
 )
-from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad, StopAnswer
+from tandem.domain.load_engine import Deletion, EngineRun, EngineStatus, StartLoad, StopAnswer
 from tandem.domain.task import TaskStatus
 
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
@@ -271,6 +271,18 @@ def test_a_token_that_is_simply_wrong_is_not_read_with_every_call(engine: TrapEn
         with pytest.raises(EngineRefused):
             warm.list_runs()
     assert secret.reads == 1
+
+
+def test_results_are_deleted_where_the_engine_offers_it(engine: TrapEngine) -> None:
+    whole = client(engine)
+    run = whole.start(LOAD)
+    assert whole.delete_results(run.execution_id) is Deletion.NOT_OFFERED
+    engine.deletes = True
+    with pytest.raises(EngineRefused):
+        whole.delete_results(run.execution_id)
+    whole.stop(run.execution_id)
+    assert [whole.delete_results(run.execution_id) for _ in range(2)] == [Deletion.GONE, Deletion.GONE]
+    assert whole.status(run.execution_id) is None
 
 
 # --- traps of the API -------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text
 
 from tandem.adapters.database import tables
 from tandem.adapters.database.documents import RUN_PLAN
 from tandem.adapters.database.transactions import SqlDatabase
 from tandem.domain.definition import UPLOAD_SCHEME
-from tandem.domain.housekeeping import Statistics
+from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.housekeeping import ExpiredTask, Statistics
 from tandem.domain.task import TaskStatus
 
 _TASK, _RUN, _AUDIT, _UPLOAD = tables.task, tables.run, tables.audit, tables.upload
@@ -24,26 +25,45 @@ class SqlHousekeeping:
     def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
-    def delete_tasks(self, ended_before: datetime, limit: int) -> int:
+    def expired_tasks(self, ended_before: datetime, after_id: int, limit: int) -> list[ExpiredTask]:
+        query = (
+            select(_TASK.c.id, _TASK.c.task_id, _TASK.c.execution_id, _RUN.c.engine)
+            .select_from(_TASK.outerjoin(_RUN, _RUN.c.task_id == _TASK.c.task_id))
+            .where(_TASK.c.id > after_id, _expired(ended_before))
+            .order_by(_TASK.c.id)
+            .limit(limit)
+        )
+        rows = self._database.transact(lambda connection: connection.execute(query).all(), read_only=True)
+        return [ExpiredTask(row.id, row.task_id, row.engine or DEFAULT_ENGINE, row.execution_id) for row in rows]
+
+    def delete_tasks(self, task_ids: Sequence[str], ended_before: datetime) -> int:
         def work(connection: Connection) -> int:
-            over = and_(
-                _TASK.c.status.in_(_ENDED),
-                _TASK.c.gmt_modified < ended_before,
-                # A task whose stop is not confirmed, or whose platform still waits, is not over.
-                or_(_RUN.c.id.is_(None), _RUN.c.settled == 1),
-            )
             query = (
                 select(_TASK.c.task_id)
                 .select_from(_TASK.outerjoin(_RUN, _RUN.c.task_id == _TASK.c.task_id))
-                .where(over)
+                .where(_TASK.c.task_id.in_(task_ids), _expired(ended_before))
                 .order_by(_TASK.c.id)
-                .limit(limit)
                 .with_for_update()
             )
-            task_ids = list(connection.execute(query).scalars())
+            doomed = list(connection.execute(query).scalars())
             for table in (_AUDIT, _RUN, _TASK):
-                connection.execute(delete(table).where(table.c.task_id.in_(task_ids)))
-            return len(task_ids)
+                connection.execute(delete(table).where(table.c.task_id.in_(doomed)))
+            return len(doomed)
+
+        return self._database.transact(work) if task_ids else 0
+
+    def purge_deleted(self, deleted_before: datetime, limit: int) -> int:
+        named = exists().where(_TASK.c.strategy_id == tables.strategy.c.strategy_id)
+        used = exists().where(tables.strategy.c.definition_id == tables.definition.c.definition_id)
+
+        def work(connection: Connection) -> int:
+            purged = 0
+            # Strategies first: with them goes what holds their definitions.
+            for table, referred in ((tables.strategy, named), (tables.definition, used)):
+                old = (table.c.live.is_(None), table.c.gmt_modified < deleted_before, ~referred)
+                doomed = list(connection.execute(select(table.c.id).where(*old).limit(limit)).scalars())
+                purged += connection.execute(delete(table).where(table.c.id.in_(doomed))).rowcount
+            return purged
 
         return self._database.transact(work)
 
@@ -111,6 +131,15 @@ class SqlHousekeeping:
             )
 
         return self._database.transact(work, read_only=True)
+
+
+def _expired(ended_before: datetime) -> ColumnElement[bool]:
+    return and_(
+        _TASK.c.status.in_(_ENDED),
+        _TASK.c.gmt_modified < ended_before,
+        # A task whose stop is not confirmed, or whose platform still waits, is not over.
+        or_(_RUN.c.id.is_(None), _RUN.c.settled == 1),
+    )
 
 
 def _count_of_tasks(connection: Connection, status: TaskStatus) -> int:

@@ -35,18 +35,25 @@ class SqlUploads:
 
     def get_many(self, owner: Owner, upload_paths: Collection[str]) -> dict[str, Upload]:
         """The owner's uploads among these paths, by path, in one statement."""
+        return self._find(owner, upload_paths, lock=False)
+
+    def lock_many(self, owner: Owner, upload_paths: Collection[str]) -> dict[str, Upload]:
+        """As ``get_many``, held until the transaction ends."""
+        return self._find(owner, upload_paths, lock=True)
+
+    def _find(self, owner: Owner, upload_paths: Collection[str], *, lock: bool) -> dict[str, Upload]:
         parts = (split_path(path) for path in upload_paths)
         wanted = [found[0] for found in parts if found is not None]
         if not wanted:
             return {}
         table = tables.upload
-        rows = self._connection.execute(
-            select(table).where(
-                table.c.upload_id.in_(wanted),
-                table.c.user_id == owner.user_id,
-                table.c.namespace == owner.namespace,
-            )
+        query = select(table).where(
+            table.c.upload_id.in_(wanted),
+            table.c.user_id == owner.user_id,
+            table.c.namespace == owner.namespace,
         )
+        # Always in the same order, so that nobody waits for each other.
+        rows = self._connection.execute(query.order_by(table.c.id).with_for_update() if lock else query)
         present = {upload.path: upload for upload in map(_upload, rows)}
         # Both id and name have to be right.
         return {path: present[path] for path in upload_paths if path in present}

@@ -23,6 +23,7 @@ from tandem.adapters.engine.wire import (
 )
 from tandem.domain.errors import EngineAnsweredWrongly, EngineError
 from tandem.domain.load_engine import (
+    Deletion,
     EngineEvent,
     EngineResults,
     EngineRun,
@@ -143,6 +144,21 @@ class HttpLoadEngine:
             if error is not None:
                 raise error
             yield pieces
+
+    def delete_results(self, execution_id: str) -> Deletion:
+        """Delete a run's files. An engine without this addition to the contract answers 405, 501, or a foreign 404."""
+        doing = "deleting results"
+        answer = self._transport.write(
+            f"/api/loadtest/results/{_segment(execution_id)}",
+            doing,
+            method="DELETE",
+            call_seconds=self._settings.read_call_seconds,
+        )
+        if answer.status in {405, 501} or (answer.status == 404 and not says_unknown(answer)):
+            return Deletion.NOT_OFFERED
+        if not says_unknown(answer):
+            data_of(answer, doing)
+        return Deletion.GONE
 
     def health(self) -> bool:
         """Whether the engine says UP; ``False`` also when it gives no usable answer."""

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from tandem.domain.errors import EngineError, EngineRefused
 from tandem.domain.load_engine import (
+    Deletion,
     EngineEvent,
     EngineResults,
     EngineRun,
@@ -80,6 +81,10 @@ class MeasuredEngine:
     def _open(self, result_path: str) -> Iterator[Iterator[bytes]]:
         with self._measured(EngineCall.FILE), self._engine.open_result_file(result_path) as pieces:
             yield pieces
+
+    def delete_results(self, execution_id: str) -> Deletion:
+        with self._measured(EngineCall.FILE):
+            return self._engine.delete_results(execution_id)
 
     def health(self) -> bool:
         began = time.monotonic()

@@ -103,17 +103,18 @@ class Transport:
         doing: str,
         *,
         call_seconds: float,
+        method: str = "POST",
         body: bytes | Iterable[bytes] = b"",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """POST, once unless it was turned away for its token, on a connection of its own; a body in pieces is sent
-        chunked, and can be sent once only.
+        """POST, or another method with an effect, once unless it was turned away for its token, on a connection of its
+        own; a body in pieces is sent chunked, and can be sent once only.
         """
         at = time.monotonic() + call_seconds
         used = self._settings.token
 
         def send() -> Answer:
-            request = self._request("POST", path, headers, body)
+            request = self._request(method, path, headers, body)
             return self._whole(self._fresh, request, at, call_seconds, SMALL_ANSWER_BYTES)
 
         try:
