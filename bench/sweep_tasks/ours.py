@@ -8,6 +8,7 @@ from tandem.adapters.database.transactions import SqlDatabase
 from tandem.bootstrap import Application
 from tandem.domain.limits import Limits
 from tandem.domain.ports import StoredMessage
+from tandem.domain.sweep_shard import SweepShard
 from tandem.services.deliver_messages import DeliverMessages
 from tandem.settings import Settings
 
@@ -22,6 +23,9 @@ class _ArrivesAtOnce:
 
     def soon(self) -> None:
         """The bench decides when the next sweep is."""
+
+    def split(self, shards: Sequence[SweepShard]) -> bool:
+        return False
 
     def start(self, name: str, payload: Mapping[str, object]) -> None:
         raise NotImplementedError("a sweep starts no workflow")

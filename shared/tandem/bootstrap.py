@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from tandem.services.get_strategy import GetStrategy, QueryStrategies
     from tandem.services.get_timeseries import GetTimeseries
     from tandem.services.learn_fault_window import LearnFaultWindow
+    from tandem.services.manage_engines import ManageEngines
     from tandem.services.migrate_database import MigrateDatabase
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
@@ -181,7 +182,7 @@ class Application:
     def ticks(self) -> "SqsTicks":
         from tandem.adapters.aws.ticks import SqsTicks
 
-        return SqsTicks(self.aws, self.settings.tick_queue_url)
+        return SqsTicks(self.aws, self.settings.tick_queue_url, self.settings.shard_queue_url)
 
     @cached_property
     def change_run(self) -> "ChangeRun":
@@ -358,6 +359,12 @@ class Application:
             timedelta(days=self.settings.retention_days),
             timedelta(seconds=self.settings.limits.finish_remembered),
         )
+
+    @cached_property
+    def manage_engines(self) -> "ManageEngines":
+        from tandem.services.manage_engines import ManageEngines
+
+        return ManageEngines(self.database, self.settings.engines, self.clock)
 
     @cached_property
     def publish_statistics(self) -> "PublishStatistics":

@@ -32,6 +32,7 @@ class Settings:
     event_bus: str = "default"
     stop_queue_url: str = ""
     tick_queue_url: str = ""
+    shard_queue_url: str = ""
     state_machine_arn: str = ""
     bucket: str = ""
     retention_days: int = 30
@@ -73,6 +74,7 @@ class Settings:
             event_bus=given.get("TANDEM_EVENT_BUS", defaults.event_bus),
             stop_queue_url=given.get("TANDEM_STOP_QUEUE_URL", ""),
             tick_queue_url=given.get("TANDEM_TICK_QUEUE_URL", ""),
+            shard_queue_url=given.get("TANDEM_SHARD_QUEUE_URL", ""),
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
             retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),

@@ -13,7 +13,16 @@ ACCEPTED: dict[str, tuple[str | frozenset[str], str]] = {
         "The environment holds no secret, only names and ARNs of secrets; Lambda encrypts it with its own key.",
     ),
     "CKV_AWS_27": (
-        frozenset({"StopQueue", "StopDeadLetterQueue", "FailedEventsQueue", "SecondTickQueue", "ArchiveQueue"}),
+        frozenset(
+            {
+                "StopQueue",
+                "StopDeadLetterQueue",
+                "FailedEventsQueue",
+                "SecondTickQueue",
+                "SweepShardQueue",
+                "ArchiveQueue",
+            }
+        ),
         "All queues are encrypted: SqsManagedSseEnabled, which the check does not know.",
     ),
     "CKV_AWS_158": (

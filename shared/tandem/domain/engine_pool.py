@@ -58,6 +58,24 @@ class Occupancy:
     threads: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class EngineStanding:
+    """An engine of the pool and what is placed on it now."""
+
+    engine: PooledEngine
+    placed: Occupancy
+
+
+class EngineAction(StrEnum):
+    """What an operator does with the pool."""
+
+    LIST = "list"
+    PUT = "put"
+    DRAIN = "drain"
+    ACTIVATE = "activate"
+    REMOVE = "remove"
+
+
 class EngineNotInPool(EngineUnavailable):
     """A load lies on an engine that the pool does not hold (any more): it can be neither followed nor stopped."""
 

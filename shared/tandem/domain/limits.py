@@ -24,5 +24,6 @@ class Limits:
     sweep_lease: float = 55
     sweep_budget: float = 10
     sweep_batch: int = 10_000
-    message_batch: int = 100
+    shard_fresh: float = 20
+    message_batch: int = 500
     message_retry: float = 30

@@ -12,6 +12,7 @@ from tandem.domain.identity import Owner
 from tandem.domain.messages import Message
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.strategy import LoadTestStrategy
+from tandem.domain.sweep_shard import SweepShard
 from tandem.domain.task import TaskStatus
 from tandem.domain.task_statistics import Period, TaskCounts
 from tandem.domain.unsettled_run import UnsettledRun
@@ -88,9 +89,11 @@ class Runs(Protocol):
         """Ended runs of the same strategy that were created before this one, newest first."""
         ...
 
-    def unsettled(self, limit: int) -> list[UnsettledRun]:
-        """What the sweep must know of the runs that are not settled, oldest first."""
+    def unsettled(self, limit: int, shard: SweepShard | None = None) -> list[UnsettledRun]:
+        """What the sweep must know of the runs (of a part of them) that are not settled, oldest first."""
         ...
+
+    def count_unsettled(self) -> int: ...
 
     def settled_among(self, task_ids: Sequence[str]) -> list[str]:
         """Those of these tasks whose runs are settled."""
@@ -297,4 +300,8 @@ class Ticks(Protocol):
 
     def soon(self) -> None:
         """Have the sync look again in a few seconds. Best effort: the schedule's own next turn comes anyway."""
+        ...
+
+    def split(self, shards: Sequence[SweepShard]) -> bool:
+        """Have each part swept by an invocation of its own, at once; False when that cannot be asked for."""
         ...

@@ -13,6 +13,7 @@ from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import AppError
 from tandem.domain.limits import Limits
 from tandem.domain.ports import Database, Ticks, UnitOfWork, Workflows
+from tandem.domain.sweep_shard import SweepShard
 from tandem.domain.unsettled_run import UnsettledRun
 from tandem.services.deliver_messages import DeliverMessages
 from tandem.services.sweep_facts import SweepFacts
@@ -27,13 +28,14 @@ CHANGED_AT_ONCE = 1_000
 @dataclass(frozen=True, slots=True)
 class SweepReport:
     """What one sweep did. ``engine_silent``: loads about which the engine gave no usable answer; ``seconds``: how long
-    it took.
+    it took; ``shards``: into how many parts it was split, which then do the work.
     """
 
     looked_at: int = 0
     changed: int = 0
     engine_silent: int = 0
     delivered: int = 0
+    shards: int = 0
     seconds: float = 0
     skipped: bool = False
 
@@ -62,29 +64,45 @@ class SyncTasks:
         self._limits = limits
 
     def __call__(self, *, extra: bool = False) -> SweepReport:
-        """Sweep once. An ``extra`` turn asks for no further ones. Raises DatabaseUnavailable."""
+        """Sweep once, or split what one sweep does not look at in its time. An ``extra`` turn asks for no further ones.
+
+        Raises DatabaseUnavailable.
+        """
+        return self._under_lease(LEASE, None, extra=extra)
+
+    def shard(self, shard: SweepShard) -> SweepReport:
+        """Sweep one part of a sweep that was split. Raises DatabaseUnavailable."""
+        if self._clock.now() - shard.planned_at > timedelta(seconds=self._limits.shard_fresh):
+            # The next turn's part is near, and two turns in a row would count one 404 twice.
+            log(LogEvent.SWEEP_SKIPPED, lease=shard.lease)
+            return SweepReport(skipped=True)
+        return self._under_lease(shard.lease, shard, extra=True)
+
+    def _under_lease(self, lease: str, shard: SweepShard | None, *, extra: bool) -> SweepReport:
         holder, now = self._ids.new(""), self._clock.now()
         until = now + timedelta(seconds=self._limits.sweep_lease)
 
         def take(uow: UnitOfWork) -> list[UnsettledRun] | None:
-            if not uow.leases.acquire(LEASE, holder, now, until):
+            if not uow.leases.acquire(lease, holder, now, until):
                 return None
-            return uow.runs.unsettled(self._limits.sweep_batch)
+            return uow.runs.unsettled(self._limits.sweep_batch + 1, shard)
 
         runs = self._database.write(take)
         if runs is None:
-            log(LogEvent.SWEEP_SKIPPED)
+            log(LogEvent.SWEEP_SKIPPED, lease=lease)
             return SweepReport(skipped=True)
         done = False
         try:
-            report = self._sweep(runs, extra=extra)
+            report = self._sweep(runs, shard, extra=extra)
             done = True
         finally:
             ended = self._clock.now()
-            self._database.write(lambda uow: uow.leases.release(LEASE, holder, ended, done=done))
+            self._database.write(lambda uow: uow.leases.release(lease, holder, ended, done=done))
         report = replace(report, seconds=(ended - now).total_seconds())
         log(
             LogEvent.SWEEP_DONE,
+            lease=lease,
+            shards=report.shards,
             looked_at=report.looked_at,
             changed=report.changed,
             engine_silent=report.engine_silent,
@@ -93,16 +111,29 @@ class SyncTasks:
         )
         return report
 
-    def _sweep(self, runs: Sequence[UnsettledRun], *, extra: bool) -> SweepReport:
+    def _sweep(self, runs: Sequence[UnsettledRun], shard: SweepShard | None, *, extra: bool) -> SweepReport:
         if not extra and any(run.watched_closely for run in runs):
             self._ticks.soon()
+        if shard is None and len(runs) > self._limits.sweep_batch:
+            shards = self._split()
+            if self._ticks.split(shards):
+                return SweepReport(shards=len(shards))
+        # What does not fit is the youngest; it is looked at as soon as there is room, or by parts that were sent.
+        runs = runs[: self._limits.sweep_batch]
         facts = self._ask(runs)
         changed = 0
         concerned = [run.task_id for run in runs if facts.concern(run)]
         for first in range(0, len(concerned), CHANGED_AT_ONCE):
             changed += self._apply(concerned[first : first + CHANGED_AT_ONCE], facts)
-        self._stop_orphans(runs, facts)
+        if shard is None or shard.leads:
+            self._stop_orphans(runs, facts)
         return SweepReport(len(runs), changed, facts.silent, self._deliver())
+
+    def _split(self) -> list[SweepShard]:
+        active = self._database.read(lambda uow: uow.runs.count_unsettled())
+        shards = SweepShard.split(active, self._limits.sweep_batch, self._clock.now())
+        log(LogEvent.SWEEP_SPLIT, active=active, shards=len(shards))
+        return shards
 
     def _ask(self, runs: Sequence[UnsettledRun]) -> SweepFacts:
         known: dict[str, list[str]] = {}

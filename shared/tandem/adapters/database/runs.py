@@ -15,6 +15,7 @@ from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.identity import Owner
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.ports import TaskFilter, TaskKey
+from tandem.domain.sweep_shard import SweepShard
 from tandem.domain.task import LoadTestTask, TaskStatus
 from tandem.domain.unsettled_run import UnsettledRun
 
@@ -142,10 +143,17 @@ class SqlRuns:
         visible = _visible(Owner(task.user_id, task.namespace))
         return self._all(_TASK_WITH_RUN.where(*before, *visible).order_by(_TASK.c.id.desc()).limit(limit))
 
-    def unsettled(self, limit: int) -> list[UnsettledRun]:
+    def unsettled(self, limit: int, shard: SweepShard | None = None) -> list[UnsettledRun]:
         """Runs that still need somebody's attention, oldest first, in one narrow read."""
-        rows = self._connection.execute(_UNSETTLED.where(_RUN.c.settled == 0).order_by(_RUN.c.id).limit(limit))
+        wanted = [_RUN.c.settled == 0]
+        if shard is not None:
+            # The index alone tells which rows these are.
+            wanted.append(_RUN.c.id % shard.of == shard.number)
+        rows = self._connection.execute(_UNSETTLED.where(*wanted).order_by(_RUN.c.id).limit(limit))
         return [UnsettledRun(*_short(row)) for row in rows]
+
+    def count_unsettled(self) -> int:
+        return self._connection.execute(select(func.count()).where(_RUN.c.settled == 0)).scalar_one()
 
     def settled_among(self, task_ids: Sequence[str]) -> list[str]:
         query = select(_RUN.c.task_id).where(_RUN.c.task_id.in_(task_ids), _RUN.c.settled == 1)
