@@ -4,7 +4,7 @@
 
     uploads/testplans  uploads/data  uploads/misc     what was uploaded
     results/{dir}/     results.jtl jmeter.log jmeter.out execution.json events.jsonl
-    reports/{dir}/     JMeter's HTML dashboard
+    reports/{dir}/     JMeter's HTML dashboard; the same as one file in reports/{dir}.zip
     cache/             a JMETER_HOME built from the wheels, Java's preferences
     engine.lock        held (flock) by the one engine that works here
 """

@@ -291,6 +291,7 @@ class Application:
             self.get_events,
             CompareWithEarlier(self.database, self.archive),
             self.clock,
+            self.settings.limits,
         )
 
     @cached_property

@@ -38,6 +38,7 @@ class LogEvent(StrEnum):
     ENGINE_TROUBLE = "engine_trouble"
     RUN_ARCHIVED = "run_archived"
     RUN_NOT_ARCHIVED = "run_not_archived"
+    DASHBOARD_NOT_ARCHIVED = "dashboard_not_archived"
     ARCHIVE_UNAVAILABLE = "archive_unavailable"
     ARCHIVE_NOT_UNDERSTOOD = "archive_not_understood"
     ARCHIVE_LEFTOVER = "archive_leftover"

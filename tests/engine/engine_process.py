@@ -1,11 +1,13 @@
 """An engine as users run it, ``python -m tandem_engine``, on a free port, with its API at hand."""
 
 import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -183,6 +185,9 @@ class EngineProcess:
             lambda: (answer := self.http.get(url)).status_code == 200 and answer.text, "the dashboard is there", within
         )
         assert "Apache JMeter Dashboard" in str(page)
+        packed = self.http.get(str(url).removesuffix("/index.html") + ".zip")
+        with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+            assert archive.read("index.html").decode() == page
 
     def whole_jtl(self, execution_id: str) -> list[str]:
         """The lines of the result file, which must end with a line end."""

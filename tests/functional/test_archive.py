@@ -4,6 +4,8 @@ import gzip
 import importlib
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +18,9 @@ from tandem.adapters.aws.run_archive import S3RunArchive
 from tandem.bootstrap import application
 from tandem.domain.archive import ArchivePart
 from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.errors import DashboardPending
 from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.limits import Limits
 from tandem.domain.messages import EventName
 from tandem.domain.task import TaskStatus
 
@@ -258,3 +262,50 @@ def test_a_run_is_compared_with_the_earlier_ones_of_its_strategy_and_load(api: A
     assert {"P95_RATIO", "ERROR_RATE_RISE", "THROUGHPUT_RATIO"} <= {each["figure"] for each in last["figures"]}
     engine.go_down()
     assert '"outcome":"AS_USUAL"' in api.get("get_load_test_report", taskId="ldtask_5").text
+
+
+class PackingEngine:
+    """A real client whose engine's dashboard comes at the third look."""
+
+    def __init__(self, engine: Any, looks: list[str]) -> None:
+        self._engine = engine
+        self._looks = looks
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    @contextmanager
+    def open_dashboard(self, report_path: str) -> Iterator[Iterator[bytes]]:
+        self._looks.append(report_path)
+        if len(self._looks) < 3:
+            raise DashboardPending("not yet")
+        yield iter([b"PK", b"zip"])
+
+
+def test_the_dashboard_is_kept_when_it_comes(api: Api, engine: TrapEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = ended_run(engine)
+    looks: list[str] = []
+    packing = PackingEngine(application().engines.of("default"), looks)
+    monkeypatch.setattr(type(application().engines), "of", lambda _self, _name: packing)
+    monkeypatch.setattr(type(application().clock), "sleep", lambda _self, _seconds: None)
+
+    assert archive()
+    assert archive()
+
+    assert looks == [run.started_task.report_path] * 3
+    assert stored("archive/ldtask_1/dashboard.zip") == b"PKzip"
+    assert api.get("get_load_test_results", taskId="ldtask_1").result["archive"]["dashboardUrl"] is not None
+
+
+def test_a_dashboard_that_takes_long_is_fetched_by_a_later_try(
+    api: Api, engine: TrapEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_run(engine)
+    looks: list[str] = []
+    packing = PackingEngine(application().engines.of("default"), looks)
+    monkeypatch.setattr(type(application().engines), "of", lambda _self, _name: packing)
+    monkeypatch.setattr(type(application().clock), "sleep", lambda _self, _seconds: None)
+    monkeypatch.setattr(application().archive_run, "_limits", Limits(dashboard=0))
+
+    assert [archive(), archive(), archive()] == [False, False, True]
+    assert "archive/ldtask_1/dashboard.zip" in stored_objects()

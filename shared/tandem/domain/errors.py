@@ -13,6 +13,7 @@
      ├── TooLarge                  over a documented limit
      ├── EngineError
      │    ├── EngineRefused        the engine understood and said no: nothing was started or changed
+     │    ├── DashboardPending     JMeter's dashboard is not there, yet
      │    ├── EngineUnavailable    no connection, or a 503: the request certainly had no effect
      │    ├── EngineAnswerLost     the request was sent and its effect is unknown
      │    └── EngineAnsweredWrongly  an answer arrived that means nothing (HTML, wrong JSON, too large)
@@ -88,6 +89,12 @@ class EngineError(AppError):
 
 class EngineRefused(EngineError):
     code = "ENGINE_REFUSED"
+
+
+class DashboardPending(EngineError):
+    """JMeter's dashboard is not there, yet."""
+
+    code = "DASHBOARD_PENDING"
 
 
 class EngineUnavailable(EngineError):

@@ -10,6 +10,7 @@ class Limits:
     load. ``gate_budget``: how long one invocation looks before it hands over to the next. ``start_settles``: after
     this an unanswered start that the engine does not list will not turn up any more. ``stop_claim``: for how long
     one worker has a stop for itself. ``workflow_lost``: how old a run must be before its workflow is looked for.
+    ``dashboard``: how long one invocation waits for JMeter's dashboard of an ended run.
     """
 
     start: float = 60
@@ -27,3 +28,4 @@ class Limits:
     shard_fresh: float = 20
     message_batch: int = 500
     message_retry: float = 30
+    dashboard: float = 60

@@ -217,6 +217,13 @@ class LoadEngine(Protocol):
         """Delete what an ended run left on the engine. Raises ``EngineRefused`` for one that has not ended."""
         ...
 
+    def open_dashboard(self, report_path: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Stream the dashboard at an ``EngineRun.report_path`` as a zip file.
+
+        Raises ``DashboardPending`` while there is none, ``EngineRefused`` when the engine has one but packs none.
+        """
+        ...
+
     def health(self) -> bool:
         """Whether the engine says that it is up; ``False`` also when it cannot be asked."""
         ...

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from tandem.domain.errors import (
     AppError,
     Conflict,
+    DashboardPending,
     DatabaseUnavailable,
     EngineAnsweredWrongly,
     EngineAnswerLost,
@@ -48,6 +49,7 @@ STATUS_OF: dict[type[AppError], int] = {
     EngineAnsweredWrongly: 502,
     UnreadableResults: 502,
     EngineAnswerLost: 503,
+    DashboardPending: 503,
     EngineUnavailable: 503,
     DatabaseUnavailable: 503,
     NotHealthy: 503,

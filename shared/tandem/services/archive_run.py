@@ -6,13 +6,16 @@ are copied first, because the engine may forget them; ``analysis.json`` comes la
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from tandem.domain.analysis_document import comparison_document
 from tandem.domain.archive import ArchivedRun, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
-from tandem.domain.errors import Conflict, EngineError, EngineRefused
+from tandem.domain.errors import Conflict, DashboardPending, EngineError, EngineRefused
 from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.limits import Limits
+from tandem.domain.load_engine import LoadEngine
 from tandem.domain.run_report import RunReport, RunResults
 from tandem.services.change_run import ChangeRun, RunNotFound
 from tandem.services.compare_with_earlier import CompareWithEarlier
@@ -20,6 +23,8 @@ from tandem.services.get_events import GetEvents
 from tandem.services.get_report import MAX_EVENTS
 from tandem.services.get_results import GetResults
 from tandem.telemetry import LogEvent, log
+
+SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class LoadNotOver(Conflict):
@@ -38,6 +43,7 @@ class ArchiveRun:
         events: GetEvents,
         compare: CompareWithEarlier,
         clock: Clock,
+        limits: Limits,
     ) -> None:
         self._change = change
         self._engines = engines
@@ -46,10 +52,12 @@ class ArchiveRun:
         self._events = events
         self._compare = compare
         self._clock = clock
+        self._limits = limits
 
     def __call__(self, experiment_task_id: str, render: Callable[[RunReport], str]) -> None:
         """Nothing is made anew for a run that is kept already; ``render`` makes the report's page.
 
+        The report is announced before the dashboard is there, which JMeter may take minutes to make.
         Raises LoadNotOver, the engine's errors, StorageUnavailable: try again later.
         """
         try:
@@ -66,12 +74,13 @@ class ArchiveRun:
             kept = self._keep(run, kept, render)
         verdict = None if kept.figures.verdict is None else str(kept.figures.verdict["status"])
         self._change(experiment_task_id, lambda found: found.announce_report(verdict, self._clock.now()))
+        self._keep_dashboard(run, kept)
         log(LogEvent.RUN_ARCHIVED, task_id=run.task.task_id, experiment_task_id=experiment_task_id, verdict=verdict)
 
     def _keep(self, run: ExperimentRun, before: ArchivedRun | None, render: Callable[[RunReport], str]) -> ArchivedRun:
         """Keep a run; ``before`` is what was kept of it, on other facts."""
         task_id = run.started_task.task_id
-        parts = {ArchivePart.REPORT}
+        parts = {ArchivePart.REPORT} | (set() if before is None else before.parts & {ArchivePart.DASHBOARD})
         if self._keep_samples(run):
             parts.add(ArchivePart.RESULTS)
         try:
@@ -97,6 +106,41 @@ class ArchiveRun:
         )
         self._archive.write(task_id, kept)
         return kept
+
+    def _keep_dashboard(self, run: ExperimentRun, kept: ArchivedRun) -> None:
+        """JMeter's dashboard is a bonus: only when the engine is still making it is it worth another try.
+
+        Raises DashboardPending, StorageUnavailable.
+        """
+        task = run.started_task
+        if ArchivePart.DASHBOARD in kept.parts or ArchivePart.RESULTS not in kept.parts or task.execution_id is None:
+            return
+        try:
+            engine = self._engines.of(run.engine_name)
+            told = engine.results(task.execution_id)
+            if told is None or told.report_url is None or told.report_path is None:
+                return
+            self._copy_dashboard(engine, told.report_path, task.task_id)
+        except DashboardPending:
+            raise
+        except EngineError as trouble:
+            log(LogEvent.DASHBOARD_NOT_ARCHIVED, task_id=task.task_id, reason=trouble.message)
+            return
+        self._archive.write(task.task_id, replace(kept, parts=kept.parts | {ArchivePart.DASHBOARD}))
+
+    def _copy_dashboard(self, engine: LoadEngine, report_path: str, task_id: str) -> None:
+        """Wait a while for the dashboard, and copy it."""
+        until = self._clock.now() + timedelta(seconds=self._limits.dashboard)
+        while True:
+            try:
+                with engine.open_dashboard(report_path) as chunks:
+                    self._archive.put(task_id, ArchivePart.DASHBOARD, chunks)
+            except DashboardPending:
+                if self._clock.now() >= until:
+                    raise
+            else:
+                return
+            self._clock.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _compared(self, results: RunResults) -> RunResults:
         comparison = self._compare(results.run, results.figures)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from tandem.adapters.engine.answer import Answer, data_of, error_of, says_state_forbids, says_unknown, turns_away
 from tandem.adapters.engine.multipart import FilePart
-from tandem.adapters.engine.result_path import result_file_target
+from tandem.adapters.engine.result_path import dashboard_target, result_file_target
 from tandem.adapters.engine.settings import EngineSettings
 from tandem.adapters.engine.transport import LARGE_ANSWER_BYTES, Transport
 from tandem.adapters.engine.wire import (
@@ -21,7 +21,7 @@ from tandem.adapters.engine.wire import (
     relative_to_data_root,
     start_body,
 )
-from tandem.domain.errors import EngineAnsweredWrongly, EngineError
+from tandem.domain.errors import DashboardPending, EngineAnsweredWrongly, EngineError, EngineRefused
 from tandem.domain.load_engine import (
     Deletion,
     EngineEvent,
@@ -159,6 +159,23 @@ class HttpLoadEngine:
         if not says_unknown(answer):
             data_of(answer, doing)
         return Deletion.GONE
+
+    @contextmanager
+    def open_dashboard(self, report_path: str) -> Iterator[Iterator[bytes]]:
+        """Stream a dashboard as a zip file. Raises ``DashboardPending``, and ``EngineRefused`` where none is packed."""
+        doing = "reading a dashboard"
+        target = dashboard_target(report_path)
+        with self._transport.stream(f"{target}.zip", doing) as (answer, pieces):
+            error = error_of(answer, doing)
+            if error is None:
+                yield pieces
+                return
+        if not isinstance(error, EngineRefused):
+            raise error
+        with self._transport.stream(f"{target}/index.html", doing) as (answer, _pieces):
+            if error_of(answer, doing) is None:
+                raise EngineRefused("the engine does not pack its dashboards")
+        raise DashboardPending("the engine has no dashboard of this run yet")
 
     def health(self) -> bool:
         """Whether the engine says UP; ``False`` also when it gives no usable answer."""
