@@ -80,9 +80,9 @@ class DashboardBuilder:
             if self._closing.is_set() and fault is not None:
                 return
             if fault is None:
-                # The same as one file, for whoever keeps it elsewhere; in its place before the directory is.
+                # In its place before the directory is: who sees the one finds the other.
                 packed = Path(shutil.make_archive(str(aside / "dashboard"), "zip", aside / "report"))
-                packed.rename(run.files.report.with_name(f"{execution.directory_name}.zip"))
+                packed.rename(run.files.packed_report)
                 shutil.rmtree(run.files.report, ignore_errors=True)
                 (aside / "report").rename(run.files.report)
                 self._end(run, Dashboard.READY, f"the dashboard is at reports/{execution.directory_name}/index.html")

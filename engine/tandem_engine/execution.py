@@ -112,6 +112,11 @@ class ExecutionFiles:
         object.__setattr__(self, "log", self.directory / "jmeter.log")
         object.__setattr__(self, "output", self.directory / "jmeter.out")
 
+    @property
+    def packed_report(self) -> Path:
+        """The dashboard as one file, for whoever keeps it elsewhere."""
+        return self.report.with_name(f"{self.report.name}.zip")
+
     def save(self, execution: Execution) -> None:
         """Write the state, readable by the engine's user alone: properties can hold secrets. Raises OSError."""
         write_atomically(self.directory / STATE_FILE, json.dumps(asdict(execution)).encode(), mode=0o600)
@@ -142,6 +147,7 @@ class ExecutionFiles:
         """Delete everything, the state last. What is gone already is fine. Raises OSError."""
         if self.report.exists():
             shutil.rmtree(self.report)
+        self.packed_report.unlink(missing_ok=True)
         if not self.directory.exists():
             return
         for left in self.directory.iterdir():
