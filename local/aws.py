@@ -17,6 +17,7 @@ from moto.awslambda_simple.models import LambdaSimpleBackend, lambda_simple_back
 from moto.core.config import default_user_config
 from moto.core.utils import get_service_model
 from moto.events.models import events_backends
+from moto.fis.models import fis_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
@@ -27,6 +28,7 @@ from werkzeug.serving import make_server
 
 from local import stepfunctions_patches
 from local.event_bus import EventBus, aws_event
+from local.fault_injection import FaultInjection
 from local.functions import FunctionRuntime, UnknownFunction
 from local.object_mirror import ObjectMirror
 from local.queues import repair_queues
@@ -34,6 +36,7 @@ from local.replacements import Replacements
 from local.resolve import ACCOUNT_ID, REGION
 from local.schedules import Pace
 from local.template import Secret, Template
+from local.timers import Timers
 
 _ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
 # Step Functions leaves out input and output beyond this; https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
@@ -44,7 +47,10 @@ _POLL_SECONDS = 0.1
 class AwsServices:
     """moto with our repairs, served on an open socket; one at a time in a process, as its state is global."""
 
-    def __init__(self, template: Template, runtime: FunctionRuntime, bus: EventBus, wait_scale: float = 1.0) -> None:
+    def __init__(
+        self, template: Template, runtime: FunctionRuntime, bus: EventBus, timers: Timers, wait_scale: float = 1.0
+    ) -> None:
+        self._fault_injection = FaultInjection(bus, timers)
         self._template = template
         self._runtime = runtime
         self._bus = bus
@@ -62,6 +68,7 @@ class AwsServices:
         self._replacements.replace(LambdaSimpleBackend, "invoke", self._lambda_invoke())
         repair_queues(self._replacements)
         stepfunctions_patches.install(self._replacements, self._runtime, self._publish_status, self._wait_scale)
+        self._fault_injection.install(self._replacements)
         self._bus.listen(self._replacements)
         self._create_resources(pace)
         mirror.load()
@@ -72,7 +79,7 @@ class AwsServices:
         modules = tuple(moto.backends.list_of_moto_modules())
         self._replacements.replace(moto.backends, "list_of_moto_modules", lambda: modules)
         # Loaded on the first call otherwise, and then by each of many first calls that come at once.
-        for service in ("stepfunctions", "events", "sqs"):
+        for service in ("stepfunctions", "events", "sqs", "fis"):
             get_service_model(service)
         application = DomainDispatcherApplication(create_backend_app)
         host, port = listener.getsockname()[:2]
@@ -177,6 +184,7 @@ def _forget_everything() -> None:
     """Empties the services that we use: moto's state belongs to the process and outlives a stack."""
     for backends in (
         events_backends,
+        fis_backends,
         sqs_backends,
         secretsmanager_backends,
         stepfunctions_parser_backends,

@@ -148,7 +148,7 @@ class LocalStack:
         journal = EventJournal(settings.state_directory / "events.sqlite3")
         defer(journal.close)
         bus = EventBus(template, runtime, timers, journal)
-        aws = AwsServices(template, runtime, bus, settings.wait_scale)
+        aws = AwsServices(template, runtime, bus, timers, settings.wait_scale)
         pace = Pace(settings.sync_seconds)
         schedules = Schedules(template, bus, timers, pace)
         gateway = Gateway(template, runtime, self.missing)

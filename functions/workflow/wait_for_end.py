@@ -6,4 +6,4 @@ from tandem.triggers.workflow_step import WaitingStep, waiting_step
 
 @waiting_step
 def handler(step: WaitingStep) -> None:
-    application().wait_for_end(step.experiment_task_id, step.task_token)
+    application().wait_for_end(step.experiment_task_id, step.task_token, step.injection_id)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
+    from tandem.adapters.aws.fis import FisInjections
     from tandem.adapters.aws.object_store import S3ObjectStore
     from tandem.adapters.aws.run_archive import S3RunArchive
     from tandem.adapters.aws.ticks import SqsTicks
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from tandem.services.find_definition import FindDefinition, QueryDefinitions
     from tandem.services.find_task import FindTask, QueryTasks
     from tandem.services.finish_experiment import FinishExperiment
+    from tandem.services.follow_injection import FollowInjection
     from tandem.services.get_events import GetEvents
     from tandem.services.get_report import GetReport
     from tandem.services.get_results import GetResults
@@ -62,11 +64,14 @@ if TYPE_CHECKING:
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
     from tandem.services.poll_chaosblade_box import PollChaosBladeBox
+    from tandem.services.publish_load_errors import PublishLoadErrors
     from tandem.services.publish_statistics import PublishStatistics
     from tandem.services.request_stop import RequestStop
+    from tandem.services.run_experiment import RunExperiment
     from tandem.services.start_experiment import StartExperiment
     from tandem.services.start_load import StartLoadOfTask
     from tandem.services.stop_box_experiment import StopBoxExperiment
+    from tandem.services.stop_injection import StopInjection
     from tandem.services.stop_load import StopLoadOfRun
     from tandem.services.store_upload import StoreUpload
     from tandem.services.sync_one_task import SyncOneTask
@@ -74,6 +79,7 @@ if TYPE_CHECKING:
     from tandem.services.update_definition import UpdateDefinition
     from tandem.services.update_strategy import UpdateStrategy
     from tandem.services.wait_for_end import WaitForEnd
+    from tandem.services.watch_injections import WatchInjections
 
 
 class Application:
@@ -171,6 +177,12 @@ class Application:
         return StepFunctions(self.aws, self.settings.state_machine_arn)
 
     @cached_property
+    def injections(self) -> "FisInjections":
+        from tandem.adapters.aws.fis import FisInjections
+
+        return FisInjections(self.aws)
+
+    @cached_property
     def deliver(self) -> "DeliverMessages":
         from tandem.adapters.aws.message_sender import AwsMessageSender
         from tandem.services.deliver_messages import DeliverMessages
@@ -232,13 +244,19 @@ class Application:
     def wait_for_end(self) -> "WaitForEnd":
         from tandem.services.wait_for_end import WaitForEnd
 
-        return WaitForEnd(self.change_run)
+        return WaitForEnd(self.change_run, self.clock)
 
     @cached_property
     def stop_load(self) -> "StopLoadOfRun":
         from tandem.services.stop_load import StopLoadOfRun
 
         return StopLoadOfRun(self.change_run, self.engines, self.clock, self.settings.limits)
+
+    @cached_property
+    def stop_injection(self) -> "StopInjection":
+        from tandem.services.stop_injection import StopInjection
+
+        return StopInjection(self.change_run, self.injections, self.clock, self.settings.limits)
 
     @cached_property
     def pass_deadline(self) -> "PassDeadline":
@@ -295,6 +313,18 @@ class Application:
         )
 
     @cached_property
+    def follow_injection(self) -> "FollowInjection":
+        from tandem.services.follow_injection import FollowInjection
+
+        return FollowInjection(self.database, self.change_run, self.injections, self.clock)
+
+    @cached_property
+    def watch_injections(self) -> "WatchInjections":
+        from tandem.services.watch_injections import WatchInjections
+
+        return WatchInjections(self.change_run, self.injections, self.clock, self.settings.limits)
+
+    @cached_property
     def sync_tasks(self) -> "SyncTasks":
         from tandem.services.sync_tasks import SyncTasks
 
@@ -304,6 +334,7 @@ class Application:
             self.workflows,
             self.deliver,
             self.ticks,
+            self.watch_injections,
             self.clock,
             self.ids,
             self.settings.limits,
@@ -372,6 +403,12 @@ class Application:
         from tandem.services.publish_statistics import PublishStatistics
 
         return PublishStatistics(self.housekeeping, self.clock)
+
+    @cached_property
+    def publish_load_errors(self) -> "PublishLoadErrors":
+        from tandem.services.publish_load_errors import PublishLoadErrors
+
+        return PublishLoadErrors(self.database, self.engines, self.clock, self.settings.limits)
 
     @cached_property
     def migrate_database(self) -> "MigrateDatabase":
@@ -558,6 +595,12 @@ class Application:
         from tandem.services.sync_one_task import SyncOneTask
 
         return SyncOneTask(self.find_task, self.change_run, self.engines, self.clock)
+
+    @cached_property
+    def run_experiment(self) -> "RunExperiment":
+        from tandem.services.run_experiment import RunExperiment
+
+        return RunExperiment(self.database, self.start_experiment, self.ids)
 
     @cached_property
     def request_stop(self) -> "RequestStop":

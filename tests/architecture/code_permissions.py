@@ -27,6 +27,9 @@ ACTIONS_OF_CALL = {
     "list_executions": {"states:ListExecutions"},
     # Granted by secret: SECRETS.
     "get_secret_value": {"secretsmanager:GetSecretValue"},
+    "get_experiment": {"fis:GetExperiment"},
+    "list_experiments": {"fis:ListExperiments"},
+    "stop_experiment": {"fis:StopExperiment"},
 }
 # How the services name their ports.
 FIELD_OF_ADAPTER = {
@@ -37,6 +40,7 @@ FIELD_OF_ADAPTER = {
     "AwsMessageSender": "_sender",
     "SqsTicks": "_ticks",
     "EventBusPlatformEvents": "_events",
+    "FisInjections": "_injections",
 }
 SECRETS = {
     "database": "ReadDatabaseSecret",

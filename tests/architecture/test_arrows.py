@@ -78,7 +78,7 @@ def test_every_error_has_a_status_of_its_own_family() -> None:
         kind = pending.pop()
         seen.add(kind)
         pending += kind.__subclasses__()
-    internal = {"tandem.adapters.aws.workflows", "tandem.services.start_load", "tandem.services.stop_load"}
+    internal = {"tandem.domain.injection", "tandem.services.start_load", "tandem.services.stop_load"}
     internal |= {"tandem.services.check_gate", "tandem.domain.chaosblade_box", "tandem.services.stop_box_experiment"}
     unmapped = [
         kind.__name__

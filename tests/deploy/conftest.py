@@ -145,7 +145,9 @@ def _seed(database: SqlDatabase, engine: TrapEngine) -> None:
             experiment_id=experiment,
             definition_id=definitions[0].definition_id,
         )
-        for number, experiment in ((1, "exp-checkout-latency"), (2, "exp-two"), (3, "exp-three"))
+        for number, experiment in enumerate(
+            ("exp-checkout-latency", "exp-two", "exp-three", "fis:EXT1a2b3c4d5e6f7g8"), start=1
+        )
     ]
 
     def run(name: str, task_id: str, *steps: Callable[[ExperimentRun], None]) -> ExperimentRun:

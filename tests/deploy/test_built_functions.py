@@ -59,6 +59,7 @@ def _check(name: str, answer: Any, started: Emulator) -> None:
             "clean_up_expired": lambda: answer["complete"] is True,
             "publish_statistics": lambda: answer["DatabaseBytes"] > 0 and '"_aws"' in started.log(),
             "poll_chaosblade_box": lambda: answer["complete"] is True and answer["asked"] > 0,
+            "publish_load_errors": lambda: answer == {"LoadErrorPercent": 0.0} and '"Percent"' in started.log(),
             "migrate_database": lambda: answer["before"] == answer["after"] is not None,
         }
         assert expected.get(name, lambda: answer is None)(), answer

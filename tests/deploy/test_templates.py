@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.static_analyser.static_analyser import StaticAnalyser
+from tandem.domain.injection import TASK_TAG
 
 from local.resolve import load_cloudformation_yaml
 from local.settings import PROJECT
@@ -21,6 +22,7 @@ from tests.deploy.conftest import run_script
 pytestmark = pytest.mark.slow
 
 TEMPLATE = PROJECT / "template.yaml"
+EXAMPLE = PROJECT / "examples" / "fis_template.yaml"
 NESTED = [PROJECT / "infrastructure" / name for name in ("engine.yaml", "vpc_endpoints.yaml")]
 WORKFLOW = PROJECT / "functions" / "workflow" / "experiment_load_test.asl.json"
 MAX_RESOURCES = 500
@@ -56,8 +58,8 @@ def test_cfn_lint_finds_nothing_in_what_sam_makes_of_it(sam_tools: Path, expande
     assert [each for each in found if not expected.match(each)] == []
 
 
-@pytest.mark.parametrize("nested", NESTED, ids=lambda file: file.name)
-def test_cfn_lint_finds_nothing_in_the_nested_templates(sam_tools: Path, nested: Path) -> None:
+@pytest.mark.parametrize("nested", [*NESTED, EXAMPLE], ids=lambda file: file.name)
+def test_cfn_lint_finds_nothing_in_the_other_templates(sam_tools: Path, nested: Path) -> None:
     run_script(str(sam_tools / "cfn-lint"), str(nested))
 
 
@@ -210,6 +212,31 @@ def test_every_aws_call_of_the_state_machine_exists() -> None:
         given = {name.removesuffix(".$") for name in state.get("Parameters", {})}
         assert given <= known, state["Resource"]
         assert {name[0].upper() + name[1:] for name in shape.required_members} <= given, state["Resource"]
+
+
+def test_what_the_state_machine_asks_of_fis_is_what_its_role_allows_and_the_example_can_be_started() -> None:
+    """Only tagged templates, only experiments of ours: the three places in which the tags stand agree."""
+    resources = load_cloudformation_yaml(TEMPLATE)["Resources"]
+    [policy] = resources["ExperimentLoadTestStateMachine"]["Properties"]["Policies"]
+    statements = [each for each in policy["Statement"] if "fis:" in json.dumps(each["Action"])]
+    conditions = [each["Condition"] for each in statements]
+    assert conditions == [
+        {"StringEquals": {"aws:ResourceTag/tandem": "allowed"}},
+        {"Null": {f"aws:RequestTag/{TASK_TAG}": "false"}},
+        {"Null": {f"aws:ResourceTag/{TASK_TAG}": "false"}},
+    ]
+    called = {
+        f"fis:{match[1][0].upper()}{match[1][1:]}"
+        for match in re.finditer(r"aws-sdk:fis:(\w+)", WORKFLOW.read_text(encoding="utf-8"))
+    }
+    allowed = {
+        action
+        for each in statements
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    }
+    assert allowed == called | {"fis:TagResource"}
+    example = load_cloudformation_yaml(EXAMPLE)["Resources"]["FaultTemplate"]["Properties"]
+    assert example["Tags"]["tandem"] == "allowed"
 
 
 def test_the_certificates_of_rds_are_authorities_and_will_hold_for_years() -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -51,11 +51,35 @@ class Platform:
 
     def plan(self, **changes: Any) -> "Experiment":
         """A new experiment with a strategy of its own; ``changes`` are the strategy's."""
+        return self._plan(f"exp-{uuid.uuid4().hex[:12]}", changes)
+
+    def plan_fault(self, actions: Mapping[str, Any], **changes: Any) -> "Experiment":
+        """As ``plan``, for a new FIS template of these actions: we inject it ourselves."""
+        template = self._stack.client("fis").create_experiment_template(
+            description="a fault of a test",
+            stopConditions=[{"source": "none"}],
+            actions=actions,
+            roleArn="arn:aws:iam::123456789012:role/fis",
+            tags={"tandem": "allowed"},
+        )["experimentTemplate"]
+        return self._plan(f"fis:{template['id']}", changes)
+
+    def injections(self, experiment: "Experiment") -> list[dict[str, Any]]:
+        """The FIS experiments of its template, whole."""
+        fis = self._stack.client("fis")
+        listed = fis.list_experiments(experimentTemplateId=experiment.experiment_id.removeprefix("fis:"))
+        return [fis.get_experiment(id=each["id"])["experiment"] for each in listed["experiments"]]
+
+    def stop_injection(self, injection_id: str) -> None:
+        """Somebody stops it in FIS."""
+        self._stack.client("fis").stop_experiment(id=injection_id)
+
+    def _plan(self, experiment_id: str, changes: Mapping[str, Any]) -> "Experiment":
         mark = uuid.uuid4().hex[:12]
         planned = definition(definition_id=f"ldef_{mark}", name=mark)
-        changes = {"start_before_fault_sec": 0, "traffic_duration_sec": 60} | changes
+        chosen: dict[str, Any] = {"start_before_fault_sec": 0, "traffic_duration_sec": 60, **changes}
         kept = strategy(
-            strategy_id=f"lstrategy_{mark}", definition_id=planned.definition_id, experiment_id=f"exp-{mark}", **changes
+            strategy_id=f"lstrategy_{mark}", definition_id=planned.definition_id, experiment_id=experiment_id, **chosen
         )
 
         def add(uow: UnitOfWork) -> None:
@@ -63,7 +87,7 @@ class Platform:
             uow.strategies.add(kept)
 
         self.database.write(add)
-        return Experiment(self, f"exp-{mark}", f"et-{mark}")
+        return Experiment(self, experiment_id, f"et-{mark}")
 
     def put(self, detail_type: str, **detail: Any) -> None:
         entry = {

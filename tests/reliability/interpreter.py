@@ -193,11 +193,12 @@ def look(data: Json, path: str) -> Json:
 
 
 def put(data: Json, path: str, value: Json) -> Json:
-    """``data`` with ``value`` at a path of one step, such as ``$.run``."""
-    name = path.removeprefix("$.")
-    if "." in name or not name:
+    """``data`` with ``value`` at a reference path, such as ``$.run`` or ``$.run.next``."""
+    name, _, rest = path.removeprefix("$.").partition(".")
+    if not name:
         raise NotImplementedError(f"the interpreter does not know the result path {path}")
-    return {**copy.deepcopy(data), name: value}
+    inner = put(data.get(name, {}), f"$.{rest}", value) if rest else value
+    return {**copy.deepcopy(data), name: inner}
 
 
 def fill(template: Json, data: Json, context: Json) -> Json:

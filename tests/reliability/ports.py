@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpcore
 import pymysql
 from sqlalchemy import Engine, event
-from tandem.adapters.aws.workflows import WorkflowUnavailable
 from tandem.adapters.database import tables
 from tandem.adapters.database.transactions import SqlDatabase
 from tandem.adapters.engine.answer import Answer
@@ -17,7 +16,7 @@ from tandem.adapters.engine.client import HttpLoadEngine
 from tandem.adapters.engine.errors import engine_error
 from tandem.adapters.engine.settings import EngineSettings
 from tandem.adapters.engine.transport import Transport
-from tandem.domain.errors import EngineError
+from tandem.domain.errors import EngineError, WorkflowUnavailable
 from tandem.domain.load_engine import StatusAnswer
 from tandem.domain.messages import Channel, Message
 from tandem.domain.ports import StoredMessage, UnitOfWork

@@ -46,8 +46,7 @@ def test_the_platform_says_when_its_fault_was_by_event_and_at_the_end(platform: 
     ended = began + timedelta(seconds=1)
     experiment.finishes("SUCCEEDED", faultEndedAt=iso_utc(ended), faultStartedAt="not a time")
     until(lambda: experiment.run is not None and experiment.run.fault_ended_at, "the fault's end")
-    assert experiment.run is not None
-    assert experiment.run.fault_window == FaultWindow(
+    assert experiment.settles().fault_window == FaultWindow(
         to_millis(began), to_millis(ended), WindowSource.TOLD, WindowSource.TOLD
     )
     experiment.settles()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tandem.domain.measurements import EngineCall, Values
 
-_UNITS = (("Milliseconds", "Milliseconds"), ("Seconds", "Seconds"), ("Bytes", "Bytes"))
+_UNITS = (("Milliseconds", "Milliseconds"), ("Seconds", "Seconds"), ("Bytes", "Bytes"), ("Percent", "Percent"))
 
 
 class EmbeddedMetrics:

@@ -18,6 +18,7 @@
      │    ├── EngineAnswerLost     the request was sent and its effect is unknown
      │    └── EngineAnsweredWrongly  an answer arrived that means nothing (HTML, wrong JSON, too large)
      ├── DatabaseUnavailable       the database cannot be reached or cannot write now
+     ├── WorkflowUnavailable       Step Functions cannot be asked now
      └── NotHealthy                the health check found something down
 
 ``code`` is part of the public API (docs/api.md lists all); ``rest/app.py`` alone maps classes to HTTP statuses.
@@ -123,6 +124,12 @@ class SecretUnavailable(AppError):
     """A secret that we need cannot be read, or does not hold what it should."""
 
     code = "SECRET_UNAVAILABLE"
+
+
+class WorkflowUnavailable(AppError):
+    """Step Functions cannot be asked now."""
+
+    code = "WORKFLOW_UNAVAILABLE"
 
 
 class NotHealthy(AppError):

@@ -5,6 +5,7 @@ outgoing messages on the run; the repository writes row, audit and outbox in one
 told when that has committed. All times are aware UTC.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,13 +13,14 @@ from typing import Self
 
 from tandem.domain.definition import LoadTestDefinition
 from tandem.domain.engine_state import Ended, Running, StopOrder, StopReason, TaskFacts, judge
-from tandem.domain.errors import Conflict
+from tandem.domain.errors import Conflict, InvalidValue
 from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.identity import Owner
+from tandem.domain.injection import Injection, InjectionState, client_token
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, StatusAnswer
 from tandem.domain.measurements import RunMetric
-from tandem.domain.messages import Channel, EventName, Message, Subject
+from tandem.domain.messages import Channel, EventName, Message, StopWhat, Subject
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import LoadTestTask, TaskStatus
 from tandem.domain.timestamps import iso_utc, iso_zulu
@@ -37,10 +39,12 @@ class NextStep(StrEnum):
     """What the workflow has to do now, read from what the database knows.
 
     CONTINUE: all is well, go on. OPEN_UNPROVEN: no load will run, tell the waiting platform when the window was due.
-    ABORT: ask the platform to abort. STOP: the engine has yet to confirm a stop. DONE: nothing is left to do.
+    INJECT: the window is open and the fault is ours to start. ABORT: ask the platform to abort. STOP: the engine has
+    yet to confirm a stop. DONE: nothing is left to do.
     """
 
     CONTINUE = "CONTINUE"
+    INJECT = "INJECT"
     OPEN_UNPROVEN = "OPEN_UNPROVEN"
     ABORT = "ABORT"
     STOP = "STOP"
@@ -91,6 +95,43 @@ class NotThisRunsOwner(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
+class InjectionOrder:
+    """What the workflow needs to start our FIS experiment, and to stop it; all empty when another platform injects.
+
+    ``stop`` says that ``injection_id`` is to be stopped now.
+    """
+
+    template_id: str = ""
+    client_token: str = ""
+    task_id: str = ""
+    injection_id: str = ""
+    stop: bool = False
+
+    @classmethod
+    def of(cls, run: "ExperimentRun") -> Self:
+        """The order for a run as it is now. What is to be stopped and not known by its id yet, others look for."""
+        if run.template_id is None or run.task is None:
+            return cls()
+        return cls(
+            template_id=run.template_id,
+            client_token=client_token(run.experiment_task_id),
+            task_id=run.task.task_id,
+            injection_id=run.injection_id or "",
+            stop=run.injection_stop_pending and run.injection_id is not None,
+        )
+
+    def document(self) -> dict[str, object]:
+        """As the state machine reads it."""
+        return {
+            "templateId": self.template_id,
+            "clientToken": self.client_token,
+            "taskId": self.task_id,
+            "id": self.injection_id,
+            "stop": self.stop,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What every step of the workflow answers, and what wakes it: where to go next, and the moments to wait for.
 
@@ -103,17 +144,21 @@ class StepResult:
     start_at: datetime | None = None
     window_due_at: datetime | None = None
     wait_seconds: int = 1
+    injection: InjectionOrder = InjectionOrder()
 
     @classmethod
     def of(cls, run: "ExperimentRun", wait_seconds: int = 1) -> Self:
-        """The result for a run as it is now."""
+        """The result for a run as it is now. The window's moment matters only while the window may open."""
+        next_step = run.next_step()
+        window_due_at = run.window_due_at or run.created_at
         return cls(
-            next=run.next_step(),
+            next=next_step,
             load_failed=run.load_failure is not None,
             reason=run.load_failure or "",
             start_at=run.start_due_at or run.created_at,
-            window_due_at=run.window_due_at or run.created_at,
+            window_due_at=window_due_at if next_step in _WINDOW_TO_COME else None,
             wait_seconds=wait_seconds,
+            injection=InjectionOrder.of(run),
         )
 
     def document(self) -> dict[str, object]:
@@ -125,6 +170,7 @@ class StepResult:
             "startAt": iso_zulu(self.start_at or _LONG_AGO),
             "windowDueAt": iso_zulu(self.window_due_at or _LONG_AGO),
             "waitSeconds": self.wait_seconds,
+            "injection": self.injection.document(),
         }
 
 
@@ -135,9 +181,17 @@ _ENDED_AS = {
     TaskStatus.STOPPED: RunMetric.STOPPED,
     TaskStatus.TIMEOUT: RunMetric.TIMED_OUT,
 }
+_OUTCOME_OF = {
+    InjectionState.COMPLETED: Outcome.SUCCEEDED,
+    InjectionState.STOPPED: Outcome.STOPPED,
+    InjectionState.CANCELLED: Outcome.STOPPED,
+    InjectionState.FAILED: Outcome.FAILED,
+}
+_WINDOW_TO_COME = frozenset({NextStep.CONTINUE, NextStep.OPEN_UNPROVEN})
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _UNTIL_THE_NEXT_SWEEP = timedelta(seconds=35)
 _LONGEST_PATH = 512
+_TIME_TO_NOTE_INJECTION = 60
 
 
 def _fitting(path: str | None) -> str | None:
@@ -185,6 +239,8 @@ class ExperimentRun(Undone):
 
     fault_started_at: datetime | None = None
     fault_ended_at: datetime | None = None
+    injection_id: str | None = None
+    injection_ended_at: datetime | None = None
 
     missing_sweeps: int = 0
     engine: str | None = None
@@ -258,6 +314,16 @@ class ExperimentRun(Undone):
             and self.aborts_on_load_failure
         )
 
+    def seconds_to_deadline(self, now: datetime) -> int:
+        """How long the end may be waited for: a little beyond the deadline, so that whoever looks finds it passed.
+
+        Behind a fault of our own without a load there is no deadline, but still a step that notes what was started.
+        """
+        shortest = 1 if self.template_id is None else _TIME_TO_NOTE_INJECTION
+        if self.deadline is None:
+            return shortest
+        return max(shortest, math.ceil((self.deadline - now).total_seconds() + 1))
+
     def next_step(self) -> NextStep:
         """What the workflow does now. Pure: asking twice gives the same answer."""
         rest = NextStep.STOP if self.stop_pending else NextStep.DONE
@@ -265,6 +331,8 @@ class ExperimentRun(Undone):
             return rest
         if self.abort_requested_at is not None:
             return NextStep.ABORT
+        if self.injection_may_run and self.injection_id is None:
+            return NextStep.INJECT
         if self.task.status.ended or self.stop_requested_at is not None:
             return rest if self.window_opened_at is not None else NextStep.OPEN_UNPROVEN
         return NextStep.CONTINUE
@@ -382,10 +450,12 @@ class ExperimentRun(Undone):
         """Ask the platform to abort the experiment, once, and never after it ended."""
         if self.task is None or self.finished_at is not None or self.abort_requested_at is not None:
             return
+        waits = self.task_token is not None
         self.abort_requested_at = now
         self.messages.append(self.subject.event(EventName.EXPERIMENT_ABORT_REQUESTED, now, reason=reason))
         self._note(f"abort of the experiment requested: {reason}", now)
         self._wake_workflow()
+        self._stop_injection(workflow_does=waits)
 
     def wait_with(self, task_token: str) -> None:
         """A workflow waits with this token; it is woken at once when there is nothing to wait for."""
@@ -397,6 +467,7 @@ class ExperimentRun(Undone):
         """The experiment ended. By hand or abnormally: the load stops. Normally: only with ``stopOnCompletion``."""
         if self.finished_at is not None:
             return
+        waits = self.task_token is not None
         self.finished_at, self.outcome, self.finish_reason = now, outcome, reason
         if self.task is None:
             return
@@ -409,6 +480,39 @@ class ExperimentRun(Undone):
             elif self.plan is not None and self.plan.strategy.stop_on_completion:
                 self.request_stop(StopReason.STOP_ON_COMPLETION, story, now)
         self._wake_workflow()
+        self._stop_injection(workflow_does=waits)
+
+    def remember_injection(self, injection_id: str, now: datetime) -> None:
+        """Our fault is under way as this FIS experiment. Once; FIS's client token sees to it that there is one."""
+        if self.injection_id is None:
+            self.injection_id = injection_id
+            self._note(f"FIS injects the fault: experiment {injection_id} of template {self.template_id}", now)
+
+    def learn_injection(self, injection: Injection, now: datetime) -> None:
+        """Take what FIS says about our experiment; its end is the end of ours."""
+        self.remember_injection(injection.injection_id, now)
+        if injection.state.ended:
+            self._learn_actions(injection, now)
+            story = f"FIS experiment {injection.injection_id} {injection.state.lower()}"
+            reason = f"{story}: {injection.reason}" if injection.reason else story
+            self._end_injection(_OUTCOME_OF[injection.state], reason, now)
+        elif self.injection_stop_pending:
+            self.ask_for_injection_stop()
+
+    def miss_injection(self, limits: Limits, now: datetime) -> None:
+        """FIS knows no experiment of ours: when none can turn up any more, ours is over without a fault."""
+        opened = self.window_opened_at
+        if opened is not None and now - opened > timedelta(seconds=limits.injection_settles):
+            self._end_injection(Outcome.FAILED, "FIS knows no fault of this experiment", now)
+
+    def ask_for_injection_stop(self) -> None:
+        """Send the stop of our fault to the worker (again: the sweep repeats what was not confirmed)."""
+        body = {
+            "taskId": self.started_task.task_id,
+            "experimentTaskId": self.experiment_task_id,
+            "what": StopWhat.INJECTION,
+        }
+        self.messages.append(Message(Channel.STOP_QUEUE, "stop-injection", body))
 
     def learn_fault_window(self, started_at: datetime | None, ended_at: datetime | None, now: datetime) -> None:
         """Take what whoever injects says of the fault itself; None: nothing is said of that end.
@@ -555,9 +659,16 @@ class ExperimentRun(Undone):
         """Nobody leads this run any more. Before the window: the task FAILED, the load stopped, the platform told.
 
         A window whose moment is further away than the next sweep is left to a later one, which calls this again.
-        After the window the database and the sweep do what is left to do, and a load that runs well goes on.
+        After the window the database and the sweep do what is left to do, and a load that runs well goes on; but a
+        fault that we inject ourselves is aborted, with its load, before the window and after.
         """
         self.task_token = None
+        if self.template_id is not None:
+            # A fault of our own: with nobody to lead it, it must not begin, and what began of it must end.
+            if self.window_undecided or self.injection_may_run:
+                self.fail_load(StopReason.WORKFLOW_FAILED, reason, now)
+                self.request_abort(reason, now)
+            return
         if not self.window_undecided:
             return
         self.fail_load(StopReason.WORKFLOW_FAILED, reason, now)
@@ -597,6 +708,23 @@ class ExperimentRun(Undone):
                 self._wake_workflow()
             else:
                 self.ask_for_stop()
+
+    def _learn_actions(self, injection: Injection, now: datetime) -> None:
+        try:
+            self.learn_fault_window(injection.fault_started_at, injection.fault_ended_at, now)
+        except InvalidValue as refusal:
+            # Such as actions that took no time at all: the window that we opened stands in for theirs.
+            self._note(f"the times of FIS's actions are no fault window: {refusal.message}", now)
+
+    def _end_injection(self, outcome: Outcome, reason: str, now: datetime) -> None:
+        if self.injection_ended_at is None:
+            self.injection_ended_at = now
+            self.finish(outcome, reason, now)
+
+    def _stop_injection(self, *, workflow_does: bool) -> None:
+        """See to it that FIS stops our fault. A workflow that was just woken does it itself, if it knows its id."""
+        if self.injection_stop_pending and not (workflow_does and self.injection_id is not None):
+            self.ask_for_injection_stop()
 
     def _short_lead(self, now: datetime) -> str | None:
         """With a fault at a fixed moment the load may have had less time than the strategy asks for: say so."""

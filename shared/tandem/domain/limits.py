@@ -11,6 +11,8 @@ class Limits:
     this an unanswered start that the engine does not list will not turn up any more. ``stop_claim``: for how long
     one worker has a stop for itself. ``workflow_lost``: how old a run must be before its workflow is looked for.
     ``dashboard``: how long one invocation waits for JMeter's dashboard of an ended run.
+    ``injection_unheard``: so long after the window opened the sweep asks FIS itself about our fault.
+    ``injection_settles``: after this a fault that FIS does not know was never started.
     """
 
     start: float = 60
@@ -21,6 +23,8 @@ class Limits:
     start_settles: float = 120
     stop_claim: float = 75
     workflow_lost: float = 30
+    injection_unheard: float = 60
+    injection_settles: float = 300
     finish_remembered: float = 86_400
     sweep_lease: float = 55
     sweep_budget: float = 10

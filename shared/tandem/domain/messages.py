@@ -20,6 +20,13 @@ class Channel(StrEnum):
     WORKFLOW = "WORKFLOW"
 
 
+class StopWhat(StrEnum):
+    """What a message in the queue of stops wants stopped: the load on the engine, or the fault in FIS."""
+
+    LOAD = "LOAD"
+    INJECTION = "INJECTION"
+
+
 class EventName(StrEnum):
     """The detail types of source ``tandem`` (docs/events.md)."""
 

@@ -103,6 +103,10 @@ class Runs(Protocol):
         """Those of these experiment tasks that there are runs of."""
         ...
 
+    def of_injection(self, injection_id: str, experiment_id: str) -> list[ExperimentRun]:
+        """The run of a FIS experiment; while none is known for it, those of its template that know none yet."""
+        ...
+
     def save(self, runs: Sequence[ExperimentRun]) -> None:
         """Write rows, audit entries and messages of runs that were locked in this transaction, as a compare-and-set."""
         ...

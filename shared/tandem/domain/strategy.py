@@ -18,6 +18,12 @@ class StrategyNotFound(NotFound):
         super().__init__(f"There is no load-test strategy for {named!r}.")
 
 
+class StrategyDisabled(Conflict):
+    """The strategy is there and disabled: an experiment that we start ourselves would meet no load."""
+
+    code = "STRATEGY_DISABLED"
+
+
 class StrategyExists(Conflict):
     """The experiment has its one live strategy already, enabled or not."""
 

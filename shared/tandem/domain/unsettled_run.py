@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.injection import template_of
 from tandem.domain.task import TaskStatus
 
 
@@ -15,6 +16,7 @@ class Undone(ABC):
     __slots__ = ()
 
     created_at: datetime
+    experiment_id: str | None
     workflow_arn: str | None
     deadline: datetime | None
     window_opened_at: datetime | None
@@ -22,6 +24,7 @@ class Undone(ABC):
     stop_requested_at: datetime | None
     stop_confirmed_at: datetime | None
     finished_at: datetime | None
+    injection_ended_at: datetime | None
     engine: str | None
 
     @property
@@ -53,7 +56,28 @@ class Undone(ABC):
     def settled(self) -> bool:
         """Nothing is left to do for this run, ever."""
         task_over = self.task_status is None or self.task_status.ended
-        return task_over and not self.stop_pending and not self.window_undecided
+        return task_over and not self.stop_pending and not self.window_undecided and not self.injection_may_run
+
+    @property
+    def template_id(self) -> str | None:
+        """The FIS template whose fault we inject ourselves; None when another platform injects."""
+        return template_of(self.experiment_id)
+
+    @property
+    def injection_may_run(self) -> bool:
+        """The fault is ours, its window is open, and FIS has not said yet that it is over."""
+        return self.template_id is not None and self.window_opened_at is not None and self.injection_ended_at is None
+
+    @property
+    def injection_stop_pending(self) -> bool:
+        """FIS has to stop our fault, and has not said yet that it is over."""
+        return self.injection_may_run and (self.abort_requested_at is not None or self.finished_at is not None)
+
+    @property
+    def needs_workflow(self) -> bool:
+        """Without a workflow this run is in trouble: the platform waits, or our own fault goes on beside a load."""
+        active = self.task_status is not None and not self.task_status.ended
+        return self.window_undecided or (active and self.injection_may_run and not self.injection_stop_pending)
 
     @property
     def given_up(self) -> bool:
@@ -66,10 +90,10 @@ class Undone(ABC):
         return active and self.deadline is not None and now >= self.deadline
 
     def leaderless(self, now: datetime, lost_after: timedelta, led: Set[str] | None) -> bool:
-        """Whether the platform waits and no workflow of ``led`` leads the run any more; None: nobody can tell."""
+        """Whether the run needs a workflow and none of ``led`` leads it any more; None: nobody can tell."""
         old = self.created_at < now - lost_after
         gone = led is not None and self.workflow_arn is not None and self.workflow_arn not in led
-        return self.window_undecided and old and gone
+        return self.needs_workflow and old and gone
 
 
 @dataclass(slots=True)
@@ -81,6 +105,7 @@ class UnsettledRun(Undone):
     status: TaskStatus
     execution_id: str | None
     created_at: datetime
+    experiment_id: str | None
     workflow_arn: str | None
     deadline: datetime | None
     window_opened_at: datetime | None
@@ -88,6 +113,7 @@ class UnsettledRun(Undone):
     stop_requested_at: datetime | None
     stop_confirmed_at: datetime | None
     finished_at: datetime | None
+    injection_ended_at: datetime | None
     missing_sweeps: int
     watched_closely: bool
     engine: str | None

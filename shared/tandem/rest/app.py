@@ -26,6 +26,7 @@ from tandem.domain.errors import (
     TooLarge,
     Unauthenticated,
     UnreadableResults,
+    WorkflowUnavailable,
 )
 from tandem.domain.identity import Owner
 from tandem.domain.upload import StorageUnavailable
@@ -52,6 +53,7 @@ STATUS_OF: dict[type[AppError], int] = {
     DashboardPending: 503,
     EngineUnavailable: 503,
     DatabaseUnavailable: 503,
+    WorkflowUnavailable: 503,
     NotHealthy: 503,
     SecretUnavailable: 503,
     StorageUnavailable: 503,

@@ -1,8 +1,5 @@
 """Steps 6 and 7: when the lead time has passed, look once more, then tell the platform to inject."""
 
-import math
-from datetime import timedelta
-
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
@@ -51,7 +48,7 @@ class OpenFaultWindow:
         if run.watched_closely:
             # The schedule's next turn may be half a minute away, and the fault begins now.
             self._ticks.soon()
-        return StepResult.of(run, wait_seconds=self._seconds_to_deadline(run))
+        return StepResult.of(run, wait_seconds=run.seconds_to_deadline(self._clock.now()))
 
     def _last_look(self, run: ExperimentRun) -> StatusAnswer:
         """Ask a few times: a fault must not be called off for one lost packet."""
@@ -74,10 +71,3 @@ class OpenFaultWindow:
             run.fail_load(StopReason.LOAD_LOST, reason, now)
         else:
             run.open_window(load_proven=False, reason=reason, now=now)
-
-    def _seconds_to_deadline(self, run: ExperimentRun) -> int:
-        if run.deadline is None:
-            return 1
-        # A little beyond it: whoever looks at the deadline then finds it passed.
-        left = run.deadline - self._clock.now() + timedelta(seconds=1)
-        return max(1, math.ceil(left.total_seconds()))

@@ -4,7 +4,7 @@ Reads, then asks the engine with no transaction open, then writes what changed. 
 nothing: the next one reads the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -50,6 +50,7 @@ class SyncTasks:
         workflows: Workflows,
         deliver: DeliverMessages,
         ticks: Ticks,
+        watch_injections: Callable[[Sequence[UnsettledRun]], None],
         clock: Clock,
         ids: Ids,
         limits: Limits,
@@ -59,6 +60,7 @@ class SyncTasks:
         self._workflows = workflows
         self._deliver = deliver
         self._ticks = ticks
+        self._watch_injections = watch_injections
         self._clock = clock
         self._ids = ids
         self._limits = limits
@@ -127,6 +129,7 @@ class SyncTasks:
             changed += self._apply(concerned[first : first + CHANGED_AT_ONCE], facts)
         if shard is None or shard.leads:
             self._stop_orphans(runs, facts)
+        self._watch_injections(runs)
         return SweepReport(len(runs), changed, facts.silent, self._deliver())
 
     def _split(self) -> list[SweepShard]:
@@ -147,7 +150,7 @@ class SyncTasks:
     def _running_workflows(self, runs: Sequence[UnsettledRun], now: datetime) -> set[str] | None:
         """Which of the workflows that should be under way are; None when nobody can tell."""
         young = now - timedelta(seconds=self._limits.workflow_lost)
-        waiting = [run.workflow_arn for run in runs if run.window_undecided and run.created_at < young]
+        waiting = [run.workflow_arn for run in runs if run.needs_workflow and run.created_at < young]
         names = [arn for arn in waiting if arn is not None]
         if not names:
             return set()

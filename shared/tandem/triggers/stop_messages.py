@@ -1,8 +1,9 @@
-"""Messages of the queue of slow stops."""
+"""Messages of the queue of stops."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from tandem.domain.messages import StopWhat
 from tandem.telemetry import LogEvent
 from tandem.triggers.queue_worker import queue_worker
 
@@ -12,6 +13,7 @@ class StopMessage(BaseModel):
 
     experiment_task_id: str
     task_id: str
+    what: StopWhat = StopWhat.LOAD
 
 
 stop_worker = queue_worker(StopMessage, LogEvent.STOP_NOT_CONFIRMED)

@@ -50,9 +50,10 @@ def workflow_step(
 
 
 class WaitingStep(WorkflowInput):
-    """A step that waits: the token answers it."""
+    """A step that waits: the token answers it. ``injection_id`` is the FIS experiment that was just started."""
 
     task_token: Annotated[str, Field(min_length=1)]
+    injection_id: Annotated[str | None, Field(min_length=1, max_length=64)] = None
 
 
 def waiting_step(step: Callable[[WaitingStep], None]) -> Callable[[Mapping[str, Any], object], None]:

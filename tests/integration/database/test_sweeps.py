@@ -15,6 +15,7 @@ from tandem.domain.load_engine import EngineRun, EngineStatus
 from tandem.domain.ports import StoredMessage, UnitOfWork
 from tandem.domain.sweep_shard import SweepShard
 from tandem.domain.task import TaskStatus
+from tandem.domain.unsettled_run import UnsettledRun
 from tandem.services.deliver_messages import DeliverMessages
 from tandem.services.sync_tasks import SyncTasks
 
@@ -85,7 +86,14 @@ class Sweeping:
     @property
     def sweep(self) -> SyncTasks:
         deliver = DeliverMessages(self.database, self.aws, self.clock, self.limits)
-        return SyncTasks(self.database, self.engines, self.aws, deliver, self.aws, self.clock, Ids(), self.limits)
+        return SyncTasks(
+            self.database, self.engines, self.aws, deliver, self.aws, _watch_no_faults, self.clock, Ids(), self.limits
+        )
+
+
+def _watch_no_faults(runs: Sequence[UnsettledRun]) -> None:
+    """None of these runs has a fault of our own."""
+    assert not [run for run in runs if run.injection_may_run]
 
 
 @pytest.fixture

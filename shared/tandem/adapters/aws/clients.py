@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_fis import FISClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -38,6 +39,11 @@ class AwsClients:
     @property
     def events(self) -> "EventBridgeClient":
         client: EventBridgeClient = self._client("events")
+        return client
+
+    @property
+    def fis(self) -> "FISClient":
+        client: FISClient = self._client("fis")
         return client
 
     @property

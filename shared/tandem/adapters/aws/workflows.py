@@ -6,13 +6,7 @@ from collections.abc import Iterable, Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem.adapters.aws.clients import AwsClients
-from tandem.domain.errors import AppError
-
-
-class WorkflowUnavailable(AppError):
-    """Step Functions cannot be asked now."""
-
-    code = "WORKFLOW_UNAVAILABLE"
+from tandem.domain.errors import WorkflowUnavailable
 
 
 class StepFunctions:

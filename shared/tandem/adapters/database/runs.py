@@ -52,6 +52,8 @@ _PLAIN_FIELDS = (
     "finish_reason",
     "fault_started_at",
     "fault_ended_at",
+    "injection_id",
+    "injection_ended_at",
     "missing_sweeps",
     "window_load_proven",
     "engine",
@@ -63,6 +65,7 @@ _UNSETTLED = select(
     _TASK.c.status,
     _TASK.c.execution_id,
     _RUN.c.gmt_create,
+    _RUN.c.experiment_id,
     _RUN.c.workflow_arn,
     _RUN.c.deadline,
     _RUN.c.window_opened_at,
@@ -70,6 +73,7 @@ _UNSETTLED = select(
     _RUN.c.stop_requested_at,
     _RUN.c.stop_confirmed_at,
     _RUN.c.finished_at,
+    _RUN.c.injection_ended_at,
     _RUN.c.missing_sweeps,
     _RUN.c.watched,
     _RUN.c.engine,
@@ -163,6 +167,14 @@ class SqlRuns:
         """Those of these experiment tasks that there are runs of."""
         query = _RUN_WITH_TASK.where(_RUN.c.experiment_task_id.in_(experiment_task_ids))
         return self._all(query) if experiment_task_ids else []
+
+    def of_injection(self, injection_id: str, experiment_id: str) -> list[ExperimentRun]:
+        """The run of a FIS experiment; while none is known for it, those of its template that know none yet."""
+        known = self._all(_RUN_WITH_TASK.where(_RUN.c.injection_id == injection_id))
+        if known:
+            return known
+        waits = (_RUN.c.settled == 0, _RUN.c.experiment_id == experiment_id, _RUN.c.injection_id.is_(None))
+        return self._all(_RUN_WITH_TASK.where(*waits).order_by(_RUN.c.id))
 
     def save(self, runs: Sequence[ExperimentRun]) -> None:
         """Write rows, audit entries and messages of locked runs. Raises RowChanged when a task's state was another."""

@@ -199,6 +199,8 @@ run = Table(
     Column("finish_reason", Text),
     Column("fault_started_at", _MILLIS),
     Column("fault_ended_at", _MILLIS),
+    Column("injection_id", String(64)),
+    Column("injection_ended_at", _MILLIS),
     Column("missing_sweeps", Integer, nullable=False, server_default=text("0")),
     Column("settled", SmallInteger, nullable=False),
     # The engine of the load and the threads it takes there; NULL is the default engine.
@@ -209,6 +211,7 @@ run = Table(
     UniqueConstraint("task_id", name="uk_run_task_id"),
     Index("idx_run_settled", "settled", "id"),
     Index("idx_run_engine", "settled", "engine", "threads"),
+    Index("idx_run_injection", "injection_id"),
     **_MYSQL,
 )
 
