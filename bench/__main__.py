@@ -13,7 +13,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 RESULTS = _HERE / "RESULTS.md"
-BENCHES = ("sweep_tasks", "analyse_samples", "start_functions", "open_windows", "count_transitions")
+BENCHES = ("sweep_tasks", "analyse_samples", "start_functions", "open_windows", "count_transitions", "drive_engine")
 _LONGEST_SECONDS = 600
 
 

@@ -46,6 +46,12 @@ CLAIMS = {
         "states that the long run enters more than the short one",
         "states that the real run enters more than the simulated ones",
     ],
+    "drive_engine": [
+        "requests/s on our engine, of bare JMeter's",
+        "memory of JMeter under our engine, of bare JMeter's",
+        "2 runs at once: all sampling, times JMeter without it",
+        "following 10 live result files, of a core",
+    ],
 }
 
 
