@@ -11,9 +11,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.settings import PROJECT
+
 _HERE = Path(__file__).resolve().parent
 RESULTS = _HERE / "RESULTS.md"
 BENCHES = ("sweep_tasks", "analyse_samples", "start_functions", "open_windows", "count_transitions", "drive_engine")
+LOGS = PROJECT / ".build" / "bench"
+"""What the benches and the product in them said besides, one file each."""
+
 _LONGEST_SECONDS = 600
 
 
@@ -26,7 +31,9 @@ def main() -> int:
         sys.stderr.flush()
         answer = _run(name)
         sys.stderr.write(f" {time.monotonic() - began:.0f} s\n")
-        broken += answer is None
+        if answer is None:
+            broken += 1
+            sys.stderr.write(f"bench: {name} did not run to its end; what it said: {LOGS / name}.log\n")
         parts += [answer or f"## {name}\n\nThis bench did not run to its end.\n", _findings(name)]
     text = "\n".join(part for part in parts if part)
     RESULTS.write_text(text, encoding="utf-8")
@@ -36,14 +43,21 @@ def main() -> int:
 
 def _run(name: str) -> str | None:
     """A bench's report; None when it failed. In a process of its own: memory and imports are figures here."""
-    # What the benches write is read as it comes, so that one that fails can be understood.
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", f"bench.{name}"], stdout=subprocess.PIPE, text=True, timeout=_LONGEST_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 else None
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / f"{name}.log").open("wb") as log:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", f"bench.{name}"],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                timeout=_LONGEST_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return None
+    return done.stdout.decode("utf-8") if done.returncode == 0 else None
 
 
 def _heading() -> str:

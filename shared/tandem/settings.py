@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tandem.domain.engine_pool import DEFAULT_ENGINE, EngineEntry, valid_entry
 from tandem.domain.limits import Limits
-from tandem.domain.preflight import CodePolicy, PreflightPolicy
+from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
 from tandem.domain.target import TargetAllowList
 
 

@@ -5,13 +5,14 @@ This is a policy and no sandbox: a plan that may run code can do, while it runs,
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from tandem.domain.definition import endpoint_properties
 from tandem.domain.plan_expressions import Surroundings, data_file_name, resolve
 from tandem.domain.plan_facts import FileUse, PlanElement, PlanFacts, TargetFact, ThreadGroupFact
-from tandem.domain.target import TargetAllowList, canonical_host
+from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
+from tandem.domain.preflight_report import Finding, FindingCode, PreflightReport, Severity
+from tandem.domain.target import canonical_host
 
 MAX_FINDINGS_OF_A_CODE = 100
 # Properties of JMeter's own that name scripts or jars which it then runs (bin/jmeter.properties).
@@ -24,80 +25,6 @@ _CODE_PROPERTIES = frozenset(
         "plugin_dependency_paths",
     }
 )
-
-
-class Severity(StrEnum):
-    """OK is worth knowing and no more; WARN is let through; DENY refuses the plan."""
-
-    OK = "OK"
-    WARN = "WARN"
-    DENY = "DENY"
-
-
-class FindingCode(StrEnum):
-    """Everything that a preflight can say; docs/preflight.md explains each."""
-
-    CODE_ELEMENT = "CODE_ELEMENT"
-    CODE_FUNCTION = "CODE_FUNCTION"
-    CODE_PROPERTY = "CODE_PROPERTY"
-    TARGET_NOT_ALLOWED = "TARGET_NOT_ALLOWED"
-    TARGET_DIFFERS = "TARGET_DIFFERS"
-    TARGET_UNKNOWN = "TARGET_UNKNOWN"
-    TOO_MANY_THREADS = "TOO_MANY_THREADS"
-    TOO_LONG = "TOO_LONG"
-    NO_SCHEDULER = "NO_SCHEDULER"
-    UNRESOLVED = "UNRESOLVED"
-    DATA_FILE_MISSING = "DATA_FILE_MISSING"
-    EXTERNAL_FILE = "EXTERNAL_FILE"
-    EXTERNAL_PLAN = "EXTERNAL_PLAN"
-    PLUGIN_ELEMENT = "PLUGIN_ELEMENT"
-    DISABLED_PART = "DISABLED_PART"
-    NOTHING_ENABLED = "NOTHING_ENABLED"
-
-
-class CodePolicy(StrEnum):
-    """What to do about a plan that brings code along."""
-
-    ALLOW = "allow"
-    WARN = "warn"
-    DENY = "deny"
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightPolicy:
-    """``targets`` None: no list, a host other than the endpoint's is a warning. ``max_duration_sec`` in seconds."""
-
-    code: CodePolicy = CodePolicy.WARN
-    targets: TargetAllowList | None = None
-    max_threads: int | None = None
-    max_duration_sec: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``element`` is its name, ``path`` the names from the test plan down to it."""
-
-    code: FindingCode
-    severity: Severity
-    element: str
-    path: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightReport:
-    """Every finding at once; ``status`` is the gravest severity among them."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def status(self) -> Severity:
-        order = list(Severity)
-        return max((finding.severity for finding in self.findings), key=order.index, default=Severity.OK)
-
-    @property
-    def denials(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity is Severity.DENY)
 
 
 def judge(

@@ -11,7 +11,7 @@ from tandem.domain.definition import UPLOAD_SCHEME
 from tandem.domain.errors import AppError, Conflict, FieldFault, InvalidValue, NotFound
 from tandem.domain.file_name import clean_file_name, has_plan_extension
 from tandem.domain.identity import Owner
-from tandem.domain.preflight import Finding
+from tandem.domain.preflight_report import Finding
 
 DATA_EXTENSIONS = ("csv", "txt", "json", "xml", "properties")
 """What the engine takes as a data file (engine-api.md)."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from tandem.domain.preflight import Finding, FindingCode, PreflightReport, Severity
+from tandem.domain.preflight_report import Finding, FindingCode, PreflightReport, Severity
 from tandem.domain.timestamps import epoch_ms, iso_utc
 from tandem.domain.upload import SignedUpload, Upload
 from tandem.rest.parameters import Document, Parameters, Text, Whole

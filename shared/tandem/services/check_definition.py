@@ -7,7 +7,8 @@ from tandem.domain.definition_rules import definition_faults
 from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
 from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
-from tandem.domain.preflight import CodePolicy, PreflightPolicy, judge
+from tandem.domain.preflight import judge
+from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
 from tandem.domain.upload import TestPlanDenied, Upload, UploadKind, UploadMissing
 from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
 

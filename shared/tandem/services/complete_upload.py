@@ -9,7 +9,9 @@ from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
 from tandem.domain.identity import Owner
 from tandem.domain.plan_facts import PlanReader
 from tandem.domain.ports import Database, ObjectStore, UnitOfWork
-from tandem.domain.preflight import PreflightPolicy, PreflightReport, judge
+from tandem.domain.preflight import judge
+from tandem.domain.preflight_policy import PreflightPolicy
+from tandem.domain.preflight_report import PreflightReport
 from tandem.domain.upload import (
     StoredObject,
     TestPlanDenied,

@@ -8,7 +8,9 @@ from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
 from tandem.domain.identity import Owner
 from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
-from tandem.domain.preflight import PreflightPolicy, PreflightReport, judge
+from tandem.domain.preflight import judge
+from tandem.domain.preflight_policy import PreflightPolicy
+from tandem.domain.preflight_report import PreflightReport
 from tandem.domain.upload import TestPlanDenied, Upload, UploadKind, check_file_name, content_type_of
 
 

@@ -3,15 +3,9 @@ from pathlib import Path
 
 import pytest
 from tandem.adapters.jmx.reader import read_plan
-from tandem.domain.preflight import (
-    MAX_FINDINGS_OF_A_CODE,
-    CodePolicy,
-    FindingCode,
-    PreflightPolicy,
-    PreflightReport,
-    Severity,
-    judge,
-)
+from tandem.domain.preflight import MAX_FINDINGS_OF_A_CODE, judge
+from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
+from tandem.domain.preflight_report import FindingCode, PreflightReport, Severity
 from tandem.domain.target import TargetAllowList
 
 PLANS = Path(__file__).parents[2] / "fixtures" / "plans"

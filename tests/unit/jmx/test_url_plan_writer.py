@@ -6,7 +6,9 @@ from tandem.adapters.jmx.reader import read_plan
 from tandem.adapters.jmx.url_plan import write_url_plan
 from tandem.domain.definition import UrlCase, endpoint_properties
 from tandem.domain.errors import InvalidValue
-from tandem.domain.preflight import CodePolicy, PreflightPolicy, Severity, judge
+from tandem.domain.preflight import judge
+from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
+from tandem.domain.preflight_report import Severity
 from tandem.domain.target import TargetAllowList
 from tandem.domain.url_plan import UrlPlan
 

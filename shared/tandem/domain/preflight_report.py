@@ -1,0 +1,60 @@
+"""What a preflight says of a test plan."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """OK is worth knowing and no more; WARN is let through; DENY refuses the plan."""
+
+    OK = "OK"
+    WARN = "WARN"
+    DENY = "DENY"
+
+
+class FindingCode(StrEnum):
+    """Everything that a preflight can say; docs/preflight.md explains each."""
+
+    CODE_ELEMENT = "CODE_ELEMENT"
+    CODE_FUNCTION = "CODE_FUNCTION"
+    CODE_PROPERTY = "CODE_PROPERTY"
+    TARGET_NOT_ALLOWED = "TARGET_NOT_ALLOWED"
+    TARGET_DIFFERS = "TARGET_DIFFERS"
+    TARGET_UNKNOWN = "TARGET_UNKNOWN"
+    TOO_MANY_THREADS = "TOO_MANY_THREADS"
+    TOO_LONG = "TOO_LONG"
+    NO_SCHEDULER = "NO_SCHEDULER"
+    UNRESOLVED = "UNRESOLVED"
+    DATA_FILE_MISSING = "DATA_FILE_MISSING"
+    EXTERNAL_FILE = "EXTERNAL_FILE"
+    EXTERNAL_PLAN = "EXTERNAL_PLAN"
+    PLUGIN_ELEMENT = "PLUGIN_ELEMENT"
+    DISABLED_PART = "DISABLED_PART"
+    NOTHING_ENABLED = "NOTHING_ENABLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``element`` is its name, ``path`` the names from the test plan down to it."""
+
+    code: FindingCode
+    severity: Severity
+    element: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightReport:
+    """Every finding at once; ``status`` is the gravest severity among them."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def status(self) -> Severity:
+        order = list(Severity)
+        return max((finding.severity for finding in self.findings), key=order.index, default=Severity.OK)
+
+    @property
+    def denials(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity is Severity.DENY)
