@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def main(arguments: list[str]) -> int:
     """Runs one command; 0 is success, 1 a fault that was said in a sentence, 2 a wrong command line."""
     parser = argparse.ArgumentParser(prog="python -m local", description="Tandem on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start the whole stack; Ctrl-C stops it")
+    start = commands.add_parser("up", help="start the whole stack; Ctrl-C stops it")
+    start.add_argument("--engines", type=int, default=1, choices=range(1, 9), help="how many engines to start")
     commands.add_parser("engine", help="start the engine alone")
     put_event = commands.add_parser("put-event", help="put an event file on the bus of a running stack")
     put_event.add_argument("file", type=Path)
@@ -43,7 +45,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = Settings.from_environment(os.environ)
         if options.command == "up":
-            return up(settings)
+            return up(replace(settings, engines=options.engines))
         if options.command == "engine":
             return run_engine(settings)
         if options.command == "demo":
@@ -70,7 +72,7 @@ def up(settings: Settings) -> int:
             f"  console {stack.api_url}/console",
             f"  API     {stack.api_url}   (health: {stack.api_url}/health)",
             f"  AWS     {stack.aws_url}   (EventBridge bus {LOCAL_BUS_NAME})",
-            f"  engine  {stack.engine_url}",
+            *[f"  engine  {url}" for url in (stack.engine_url, *stack.more_engines.values())],
             f"  state   {settings.state_directory}",
         )
         asked_to_stop.wait()

@@ -19,7 +19,8 @@ class Settings:
     """All settings of one stack. Times are in seconds; port 0 takes a free one.
 
     `variables` is the user's environment: a variable that the template gives to a function is taken from here when
-    it begins with TANDEM_. `wait_scale` shortens Step Functions' waits and retries, for tests.
+    it begins with TANDEM_. `engines` is how many are started, on ports from `engine_port` on.
+    `wait_scale` shortens Step Functions' waits and retries, for tests.
     """
 
     template: Path = PROJECT / "template.yaml"
@@ -28,6 +29,7 @@ class Settings:
     engine_url: str | None = None
     engine_port: int = 8008
     start_engine: bool = True
+    engines: int = 1
     database_url: str | None = None
     sync_seconds: int = 30
     state_directory: Path = PROJECT / ".tandem"

@@ -66,7 +66,7 @@ class LocalStack:
         self.settings = settings
         self._cleanup = contextlib.ExitStack()
         self._starting: dict[str, str] = {}
-        self._engine: EngineProcess | None = None
+        self._engines: list[EngineProcess] = []
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
         self.api_url = ""
@@ -104,7 +104,7 @@ class LocalStack:
     def missing(self) -> dict[str, str]:
         """What keeps the stack from being ready: part -> what it does at the moment."""
         waiting = dict(self._starting)
-        if self._engine is not None and not self._engine.healthy:
+        if not all(engine.healthy for engine in self._engines):
             waiting["engine"] = "does not answer yet"
         return waiting
 
@@ -129,9 +129,8 @@ class LocalStack:
         self.api_url = f"http://127.0.0.1:{api_listener.getsockname()[1]}"
         self.aws_url = f"http://127.0.0.1:{aws_listener.getsockname()[1]}"
         if settings.start_engine:
-            port = choose(settings.engine_port, "TANDEM_ENGINE_PORT")
-            self._engine = EngineProcess(port, settings.state_directory / "engine")
-            self.engine_url = self._engine.url
+            self._engines = [self._new_engine(number) for number in range(settings.engines)]
+            self.engine_url = self._engines[0].url
 
         template = load_template(settings.template, LOCAL_PARAMETERS, self.aws_url)
         chosen = {name: value for name, value in settings.variables.items() if name.startswith("TANDEM_")}
@@ -139,6 +138,8 @@ class LocalStack:
         given["TANDEM_DATABASE_URL"] = settings.effective_database_url
         if self.engine_url:
             given["TANDEM_ENGINE_URL"] = self.engine_url
+        if self.more_engines:
+            given["TANDEM_ENGINES"] = ",".join(f"{name}={url}" for name, url in self.more_engines.items())
         environment = {**template.shared_environment(given), **given, **aws_environment(self.aws_url)}
         self._cleanup.enter_context(process_environment(environment))
 
@@ -156,9 +157,9 @@ class LocalStack:
 
         # From here on the parts start in the order of need; the calls deferred stop them in the order reversed.
         defer(aws.close)
-        if self._engine is not None:
-            defer(self._engine.close)
-            self._engine.start()
+        for engine in self._engines:
+            defer(engine.close)
+            engine.start()
         defer(_drain, runtime)
         defer(aws.abandon_executions)
         defer(bus.close)
@@ -179,6 +180,19 @@ class LocalStack:
         self._await_engine()
         bus.resume()
         self._part("schedules", schedules.start)
+
+    @property
+    def more_engines(self) -> dict[str, str]:
+        """The URLs of the engines that were started beside the first one, by name."""
+        return {f"engine-{number}": engine.url for number, engine in enumerate(self._engines[1:], 2)}
+
+    def _new_engine(self, number: int) -> EngineProcess:
+        """The engines lie on ports next to each other, or on free ones, each with a directory of its own."""
+        first = self.settings.engine_port
+        port = choose(first and first + number, "TANDEM_ENGINE_PORT")
+        return EngineProcess(
+            port, self.settings.state_directory / ("engine" if number == 0 else f"engine-{number + 1}")
+        )
 
     def _part(self, name: str, start: Callable[[], None]) -> None:
         began = time.monotonic()

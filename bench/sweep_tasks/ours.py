@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from sqlalchemy import Engine
 from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
 from tandem.bootstrap import Application
@@ -34,6 +35,17 @@ class _ArrivesAtOnce:
         return set(names)
 
 
+def make_application(database_url: str, engine_url: str, limits: Limits) -> tuple[Application, Engine]:
+    """The application of one copy of the function, and the database engine through which its messages are handed on."""
+    application = Application(Settings(database_url=database_url, engine_url=engine_url, limits=limits))
+    aws = _ArrivesAtOnce()
+    messages = open_engine(Connections(database_url))
+    deliver = DeliverMessages(SqlDatabase(messages), aws, application.clock, limits)
+    # In the place of what bootstrap would make when it is first asked for.
+    vars(application).update(deliver=deliver, ticks=aws, workflows=aws)
+    return application, messages
+
+
 def make_sweep(database_url: str, engine_url: str, tasks: int) -> Callable[[], tuple[int, int, int]]:
     """One sweep over up to ``tasks`` active tasks.
 
@@ -41,12 +53,7 @@ def make_sweep(database_url: str, engine_url: str, tasks: int) -> Callable[[], t
     """
     limits = Limits()
     limits = replace(limits, sweep_batch=max(limits.sweep_batch, tasks))
-    application = Application(Settings(database_url=database_url, engine_url=engine_url, limits=limits))
-    aws = _ArrivesAtOnce()
-    messages = open_engine(Connections(database_url))
-    deliver = DeliverMessages(SqlDatabase(messages), aws, application.clock, limits)
-    # In the place of what bootstrap would make when it is first asked for.
-    vars(application).update(deliver=deliver, ticks=aws, workflows=aws)
+    application, messages = make_application(database_url, engine_url, limits)
 
     def sweep() -> tuple[int, int, int]:
         with counted_statements(messages) as handing_on:

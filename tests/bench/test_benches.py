@@ -17,11 +17,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 150
 MARKS = {
     "sweep_tasks": [pytest.mark.database],
+    "sweep_shards": [pytest.mark.database],
     "analyse_samples": [pytest.mark.jmeter],
     "start_functions": [pytest.mark.database],
 }
 CLAIMS = {
     "sweep_tasks": ["N = 20: statements", "N = 600: statements", "N = 20, database 2 ms away: times as long"],
+    "sweep_shards": ["600 tasks: the longest part", "tasks in the largest part", "peak memory of a copy"],
     "analyse_samples": [
         "times faster than JMeter's -g",
         "percentiles that differ from the exact ones",

@@ -8,6 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tandem.domain.engine_pool import EngineState
 from tandem.domain.strategy import Gate
 
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
@@ -84,9 +85,11 @@ class SystemMachine(RuleBasedStateMachine):
     new_system: Callable[[int], System]
     counted: Counter[str]
 
-    @initialize(seed=st.integers(0, 2**32), shape=st.fixed_dictionaries(SHAPES))
-    def begin(self, seed: int, shape: dict[str, Any]) -> None:
+    @initialize(seed=st.integers(0, 2**32), shape=st.fixed_dictionaries(SHAPES), engines=st.sampled_from([1, 1, 2]))
+    def begin(self, seed: int, shape: dict[str, Any], engines: int) -> None:
         self.system = type(self).new_system(seed)
+        if engines == 2 and not self.system.over_http:
+            self.system.add_engine("second")
         self.promises = Promises(self.system)
         self.simulation = self.system.simulation
         self.experiments = 0
@@ -201,7 +204,7 @@ class SystemMachine(RuleBasedStateMachine):
         for kind, on, calls in faults:
             # Over real HTTP a hang would take real time.
             kept = FaultKind.CUT if self.system.over_http and kind is FaultKind.HANG else kind
-            self.system.trap_engine.add_fault(Fault(kept, on=on, calls=calls))
+            self.system.any_side().engine.add_fault(Fault(kept, on=on, calls=calls))
         self.simulation.run_for(then)
 
     @rule(pattern=st.lists(st.booleans(), min_size=2, max_size=6))
@@ -210,7 +213,7 @@ class SystemMachine(RuleBasedStateMachine):
         self.system.calm = False
         for forgets in pattern:
             if forgets:
-                self.system.trap_engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS})))
+                self.system.any_side().engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS})))
             self.system.sweep()
             self.simulation.run_for(SWEEP_EVERY_SECONDS)
 
@@ -221,13 +224,21 @@ class SystemMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([3.0, 30.0, 100.0]))
     def engine_is_down(self, seconds: float) -> None:
         self.system.calm = False
-        self.system.transport.down_until = self.simulation.now + seconds
+        self.system.any_side().transport.down_until = self.simulation.now + seconds
+
+    @precondition(lambda self: len(self.system.sides) > 1)
+    @rule(first=st.booleans(), drains=st.booleans())
+    def operator_drains_an_engine(self, first: bool, drains: bool) -> None:
+        """Or has it take loads again; with none that takes any, loads fail as the rules say."""
+        self.system.calm = False
+        name = self.system.sides[0 if first else 1].name
+        self.system.engines_state(name, EngineState.DRAINING if drains else EngineState.ACTIVE)
 
     @rule(seconds=st.sampled_from([5.0, 40.0, 200.0]))
     def engine_starts_late(self, seconds: float) -> None:
         """The next start takes so long that its caller gives up waiting."""
         self.system.calm = False
-        self.system.transport.late_starts.append(seconds)
+        self.system.any_side().transport.late_starts.append(seconds)
         self.system.expect_until(seconds + 300.0)
 
     def _spoil_start(self, how: str | None) -> None:
@@ -236,18 +247,20 @@ class SystemMachine(RuleBasedStateMachine):
             return
         self.system.calm = False
         kind = FaultKind.BUSY_503 if how == "turned away" else FaultKind.DO_AND_CUT
-        self.system.trap_engine.add_fault(Fault(kind, on=frozenset({Call.START})))
-        if how == "lost among others":
-            self.system.transport.before_answer[Call.START] = self._crowd
+        for side in self.system.sides:
+            side.engine.add_fault(Fault(kind, on=frozenset({Call.START})))
+            if how == "lost among others":
+                side.transport.before_answer[Call.START] = self._crowd
 
     def _crowd(self) -> None:
-        del self.system.transport.before_answer[Call.START]
+        for side in self.system.sides:
+            side.transport.before_answer.pop(Call.START, None)
         self.system.others_start_loads(LIST_LIMIT, seconds=900)
 
     @rule(kill_load=st.booleans(), lose_names=st.booleans(), forget_runs=st.booleans())
     def engine_restarts(self, kill_load: bool, lose_names: bool, forget_runs: bool) -> None:
         self.system.calm = False
-        self.system.trap_engine.restart(kill_load=kill_load, lose_names=lose_names, forget_runs=forget_runs)
+        self.system.any_side().engine.restart(kill_load=kill_load, lose_names=lose_names, forget_runs=forget_runs)
 
     @rule(name=st.sampled_from(sorted(HABITS)))
     def engine_has_another_habit(self, name: str) -> None:
@@ -257,7 +270,7 @@ class SystemMachine(RuleBasedStateMachine):
     def _set_habit(self, name: str) -> None:
         self.system.calm = self.system.calm and name in {"deployed", "honest"}
         takes_real_time = self.system.over_http and name == "slow stop"
-        self.system.trap_engine.set_traps(HABITS["deployed" if takes_real_time else name])
+        self.system.set_traps(HABITS["deployed" if takes_real_time else name])
 
     @rule(faults=st.lists(st.sampled_from(SendFault), min_size=1, max_size=4))
     def messages_go_wrong(self, faults: list[SendFault]) -> None:

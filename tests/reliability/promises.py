@@ -10,6 +10,7 @@ from tandem.domain.messages import EventName
 from tandem.domain.task import TaskStatus
 
 from tests.fakes.engine_traps import Call
+from tests.fakes.trap_engine import TrapEngine
 from tests.reliability.system import LIST_LIMIT, System
 
 _GOING = {"PENDING", "RUNNING"}
@@ -41,39 +42,46 @@ class Promises:
                 self._stopped(row.task_id)
             if row.to_status is not None and "no longer knows this execution" in row.reason:
                 self._forgotten(row.task_id)
-        engine = self._system.trap_engine
-        for name, count in Counter(name for _, name in engine._begun if name.startswith(NAME_PREFIX)).items():
+        begun = [name for side in self._system.sides for _, name in side.engine._begun]
+        for name, count in Counter(name for name in begun if name.startswith(NAME_PREFIX)).items():
             self.demand(count == 1, f"{count} loads were begun as {name!r}")
-        sweeping = [each for each in self._system.simulation.processes if each in self._system.transport.sweeping]
+        swept = {process for side in self._system.sides for process in side.transport.sweeping}
+        sweeping = [each for each in self._system.simulation.processes if each in swept]
         self.demand(len(sweeping) <= 1, "two sweeps at once")
 
     def _stopped(self, task_id: str) -> None:
         """STOPPED is written only when the engine has said that nothing runs, or never knew of a start."""
-        engine = self._system.trap_engine
-        for execution_id in engine.runs_named(task_id):
-            hidden = execution_id in engine._forgotten
-            goes_on = execution_id in engine.running() and engine.word(execution_id) in _GOING
-            self.demand(
-                hidden or not goes_on or self._system.transport.lied,
-                f"{task_id} is STOPPED and the engine runs {execution_id}",
-            )
+        for side in self._system.sides:
+            engine = side.engine
+            for execution_id in engine.runs_named(task_id):
+                hidden = execution_id in engine._forgotten
+                goes_on = execution_id in engine.running() and engine.word(execution_id) in _GOING
+                self.demand(
+                    hidden or not goes_on or side.transport.lied,
+                    f"{task_id} is STOPPED and the engine {side.name} runs {execution_id}",
+                )
 
     def _forgotten(self, task_id: str) -> None:
-        engine, told = self._system.trap_engine, self._system.transport.not_found
-        for execution_id in engine.runs_named(task_id):
-            self.demand(
-                self._system.over_http or told.get(execution_id, 0) >= 3,
-                f"{task_id} was given up after {told.get(execution_id, 0)} answers of 404",
-            )
+        for side in self._system.sides:
+            told = side.transport.not_found
+            for execution_id in side.engine.runs_named(task_id):
+                self.demand(
+                    self._system.over_http or told.get(execution_id, 0) >= 3,
+                    f"{task_id} was given up after {told.get(execution_id, 0)} answers of 404",
+                )
 
     def check_owned(self) -> None:
         """Some sweeps after the faults: no load runs that no active task owns, unless the engine hides it from us."""
-        engine = self._system.trap_engine
-        if len(engine._runs) >= LIST_LIMIT or self._system.simulation.now < self._system.late_until:
+        if self._system.simulation.now < self._system.late_until:
             return
         active = {row.task_id for row in self._system.rows(_TASK) if not TaskStatus(row.status).ended}
-        names = dict(engine._begun)
-        for execution_id in self._system.our_loads() - set(engine._forgotten):
+        for side in self._system.sides:
+            if len(side.engine._runs) < LIST_LIMIT:
+                self._check_owned_on(side.engine, active)
+
+    def _check_owned_on(self, engine: TrapEngine, active: set[str]) -> None:
+        names = {each: name for each, name in engine._begun if name.startswith(NAME_PREFIX)}
+        for execution_id in (names.keys() & engine.running()) - set(engine._forgotten):
             if engine.word(execution_id) in _GOING and engine._runs[execution_id].test_name == names[execution_id]:
                 owner = names[execution_id].removeprefix(NAME_PREFIX)
                 self.demand(owner in active, f"nobody owns {execution_id}, and it still runs")
@@ -188,10 +196,13 @@ def coverage(system: System) -> Counter[str]:
     counted["effects"] = system.simulation.effects
     counted["kills"] = system.simulation.kills
     counted["commit faults"] = system.commit_faults.met
-    counted["engine calls"] = len(system.trap_engine.calls)
-    counted["engine faults"] = sum(record.fault is not None for record in system.trap_engine.calls)
-    counted["loads begun"] = len(system.trap_engine._begun)
-    counted["stops asked of the engine"] = len(system.trap_engine.calls_of(Call.STOP))
+    for side in system.sides:
+        counted["engine calls"] += len(side.engine.calls)
+        counted["engine faults"] += sum(record.fault is not None for record in side.engine.calls)
+        counted["loads begun"] += len(side.engine._begun)
+        counted["stops asked of the engine"] += len(side.engine.calls_of(Call.STOP))
+    for side in system.sides[1:]:
+        counted["loads begun on a second engine"] += len(side.engine._begun)
     for row in system.rows(_TASK):
         counted[f"task {row.status}"] += 1
     for row in system.rows(_RUN):

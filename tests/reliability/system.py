@@ -16,6 +16,7 @@ from tandem.adapters.database.transactions import SqlUnitOfWork
 from tandem.bootstrap import Application
 from tandem.domain import load_engine
 from tandem.domain.definition import Entry
+from tandem.domain.engine_pool import EngineAction, EngineEntry, EngineState
 from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import NAME_PREFIX
 from tandem.domain.load_engine import LoadEngine
@@ -27,7 +28,7 @@ from tandem.telemetry import logger
 from local.template import Template, load_template
 from tests.factories.experiments import OWNER, definition, strategy
 from tests.fakes import trap_engine
-from tests.fakes.engine_traps import DEPLOYED, Call
+from tests.fakes.engine_traps import DEPLOYED, Call, Traps
 from tests.fakes.trap_engine import TrapEngine
 from tests.reliability.interpreter import Execution, ExecutionFailed, Json, TaskError
 from tests.reliability.ports import (
@@ -42,7 +43,7 @@ from tests.reliability.ports import (
 from tests.reliability.simulation import EPOCH, CountedIds, Process, SimulatedClock, Simulation
 
 PROJECT = Path(__file__).resolve().parents[2]
-LIMITS = Limits(gate_poll=1.0)
+LIMITS = Limits(gate_poll=1.0, message_batch=100)
 LIST_LIMIT = 4
 SWEEP_EVERY_SECONDS = 30.0
 REDELIVERY_SECONDS = 60.0
@@ -96,6 +97,19 @@ class Tokens:
     waiting: dict[str, Callable[[], None]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One engine and the way to it."""
+
+    name: str
+    engine: TrapEngine
+    transport: SimulatedTransport
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.name}.test"
+
+
 class System:
     """One run of the system, from an empty database on. ``http_engine`` is asked over real HTTP when it is given."""
 
@@ -106,8 +120,7 @@ class System:
         self._limits_before = (trap_engine._LIST_LIMIT, load_engine.LIST_LIMIT)
         self._application_before, self._log_level_before = bootstrap._holder.application, logger.log_level
         trap_engine._LIST_LIMIT = load_engine.LIST_LIMIT = LIST_LIMIT
-        self.trap_engine = TrapEngine(DEPLOYED, now=lambda: EPOCH.timestamp() + self.simulation.now)
-        self.transport = SimulatedTransport(self.simulation, self.trap_engine)
+        self.sides = [self._new_side("default")]
         self.over_http = over_http
         self.commit_faults = commit_faults
         self.commit_faults.planned.clear()
@@ -144,7 +157,9 @@ class System:
             engine: LoadEngine = self._http_engine
         else:
             engine = SimulatedEngine(self.transport)
-        ports["connect_engine"] = lambda url: engine
+        ports["connect_engine"] = lambda url: next(
+            (SimulatedEngine(side.transport) for side in self.sides[1:] if side.url == url), engine
+        )
         self.sender = SimulatedSender(self.simulation, self._deliver)
         self.workflows = SimulatedWorkflows(self.simulation, self._begin_execution, self._running)
         ports["workflows"] = self.workflows
@@ -153,6 +168,44 @@ class System:
 
         ports["deliver"] = DeliverMessages(ports["database"], self.sender, self.clock, LIMITS)
         return application
+
+    def _new_side(self, name: str) -> Side:
+        engine = TrapEngine(DEPLOYED, now=lambda: EPOCH.timestamp() + self.simulation.now)
+        return Side(name, engine, SimulatedTransport(self.simulation, engine))
+
+    @property
+    def trap_engine(self) -> TrapEngine:
+        """The default engine."""
+        return self.sides[0].engine
+
+    @property
+    def transport(self) -> SimulatedTransport:
+        """The way to the default engine."""
+        return self.sides[0].transport
+
+    def add_engine(self, name: str) -> None:
+        """From now on the pool has this engine too."""
+        self.sides.append(self._new_side(name))
+        entry = EngineEntry(name, self.sides[-1].url)
+        self._at_once(lambda uow: uow.engines.put(entry, self.clock.now()))
+
+    def any_side(self) -> Side:
+        """One of the engines, by the life's own chance."""
+        return self.sides[0] if len(self.sides) == 1 else self.simulation.random.choice(self.sides)
+
+    def set_traps(self, traps: Traps) -> None:
+        """How the loads behave that start from now on, wherever."""
+        for side in self.sides:
+            side.engine.set_traps(traps)
+
+    def engines_state(self, name: str, state: EngineState) -> None:
+        """An operator drains an engine, or has it take loads again."""
+        action = EngineAction.DRAIN if state is EngineState.DRAINING else EngineAction.ACTIVATE
+
+        def work() -> None:
+            self.application.manage_engines(action, EngineEntry(name))
+
+        self.simulation.begin("operator", work, lambda process: None, 30)
 
     def _empty_database(self) -> None:
         with self.database.begin() as connection:
@@ -270,7 +323,8 @@ class System:
         """Somebody else uses the engine too."""
         for _ in range(count):
             body = json.dumps({"testPlanPath": "p.jmx", "testName": "somebody else's", "duration": seconds}).encode()
-            self.trap_engine.handle(Call.START, {}, {}, body, "")
+            for side in self.sides:
+                side.engine.handle(Call.START, {}, {}, body, "")
 
     def kill_the_machine(self) -> None:
         """Everything in memory is gone: processes, executions, and what was on its way. The database stays."""
@@ -370,13 +424,14 @@ class System:
         self.commit_faults.planned.clear()
         self.sender.faults.clear()
         self.workflows.faults.clear()
-        self.transport.late_starts.clear()
-        self.transport.down_until = 0.0
-        engine = self.trap_engine
-        engine.clear_faults()
-        engine.set_traps(replace(engine.traps, stop_is_ignored=False))
-        for execution_id, run in [*engine._runs.items(), *engine._forgotten.items()]:
-            engine.set_traps_for(execution_id, replace(run.traps, stop_is_ignored=False))
+        for side in self.sides:
+            side.transport.late_starts.clear()
+            side.transport.down_until = 0.0
+            engine = side.engine
+            engine.clear_faults()
+            engine.set_traps(replace(engine.traps, stop_is_ignored=False))
+            for execution_id, run in [*engine._runs.items(), *engine._forgotten.items()]:
+                engine.set_traps_for(execution_id, replace(run.traps, stop_is_ignored=False))
 
     def quiet(self) -> bool:
         """Whether nothing is left to do and nothing is under way."""
@@ -391,7 +446,9 @@ class System:
 
     def our_loads(self) -> set[str]:
         """The ids of the loads of ours that send requests now, whatever the engine tells."""
-        engine = self.trap_engine
+        return set().union(*(self._loads_on(side.engine) for side in self.sides))
+
+    def _loads_on(self, engine: TrapEngine) -> set[str]:
         return {each for each, name in engine._begun if name.startswith(NAME_PREFIX)} & engine.running()
 
     # --- looking without taking part --------------------------------------------------------------------------------
