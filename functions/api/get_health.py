@@ -9,5 +9,5 @@ from tandem.rest.parameters import Parameters
 
 @endpoint(Parameters, errors=[NotHealthy], needs_identity=False)
 def handler(call: Call[Parameters]) -> HealthView:
-    application().check_health()
-    return HealthView(status="UP", database="UP", engine="UP")
+    engines = application().check_health()
+    return HealthView(status="UP", database="UP", engine="UP", engines=dict.fromkeys(engines, "UP"))

@@ -11,3 +11,4 @@ class HealthView(Document):
     status: Literal["UP"]
     database: Literal["UP"]
     engine: Literal["UP"]
+    engines: dict[str, Literal["UP"]]
