@@ -35,6 +35,7 @@ class Settings:
     shard_queue_url: str = ""
     state_machine_arn: str = ""
     bucket: str = ""
+    store_origins: tuple[str, ...] = ()
     retention_days: int = 30
     box_url: str = ""
     box_secret_arn: str | None = None
@@ -77,6 +78,7 @@ class Settings:
             shard_queue_url=given.get("TANDEM_SHARD_QUEUE_URL", ""),
             state_machine_arn=given.get("TANDEM_STATE_MACHINE_ARN", ""),
             bucket=given.get("TANDEM_BUCKET", ""),
+            store_origins=_store_origins(given),
             retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),
             box_url=given.get("TANDEM_BOX_URL", ""),
             box_secret_arn=given.get("TANDEM_BOX_SECRET_ARN"),
@@ -90,6 +92,17 @@ class Settings:
                 engine_start=_whole(given, "TANDEM_ENGINE_START_SECONDS", int(limits.engine_start)),
             ),
         )
+
+
+def _store_origins(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Where a browser sends large files: S3 as boto3 has it; in us-east-1 that is the address without a region."""
+    endpoint = given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL")
+    if endpoint is not None:
+        return (endpoint.rstrip("/"),)
+    region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or "us-east-1"
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    regional = f"https://s3.{region}.{suffix}"
+    return (regional, "https://s3.amazonaws.com") if region == "us-east-1" else (regional,)
 
 
 def _preflight(given: Mapping[str, str]) -> PreflightPolicy:

@@ -81,7 +81,9 @@ def test_the_frame_knows_the_user_and_calls_nobody_else(console: Console, platfo
     assert browser.complaints() == []
 
 
-def test_a_definition_is_made_of_an_uploaded_plan_and_its_faults_stand_beside_the_fields(console: Console) -> None:
+def test_a_definition_is_made_of_uploaded_files_and_its_faults_stand_beside_the_fields(
+    console: Console, tmp_path: Path
+) -> None:
     browser = console.browser
     console.go("definitions")
     browser.click(".view-head .button", "New definition")
@@ -95,6 +97,12 @@ def test_a_definition_is_made_of_an_uploaded_plan_and_its_faults_stand_beside_th
     assert "runs code that the plan brings along" in browser.look(".findings").text
     assert browser.accessibility_faults() == []
     browser.shoot("console-definition-preflight")
+    (tmp_path / "users.csv").write_bytes(b"name,password\n")
+    browser.look("#data-file").send_keys(str(tmp_path / "users.csv"))
+    browser.look('[data-field="dataFiles"] .preflight', "Uploaded: users.csv")
+    (tmp_path / "large.csv").write_bytes(b"0123456789abcde\n" * (300 << 10))
+    browser.look("#data-file").send_keys(str(tmp_path / "large.csv"))
+    browser.look('[data-field="dataFiles"] .preflight', "Uploaded: large.csv, 4.7 MiB")
     console.fill("name", "checkout <b>")
     console.fill("endpoint", "http://127.0.0.1:9000")
     console.fill("properties", "catalogue: autumn\ncolour: red")
@@ -108,6 +116,7 @@ def test_a_definition_is_made_of_an_uploaded_plan_and_its_faults_stand_beside_th
         if each["name"] == "checkout <b>"
     ]
     assert made["contentRef"].startswith("tandem://uploads/")
+    assert [path.rpartition("/")[2] for path in made["dataFiles"]] == ["users.csv", "large.csv"]
     assert made["properties"] == {"catalogue": "autumn", "colour": "red"}
     assert made["threads"] == 10
 

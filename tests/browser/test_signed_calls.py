@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from tandem.adapters.pages.console import console_file
 from tandem.domain.pages import ConsolePart
-from tandem.rest.console import CONTENT_TYPES, POLICY
+from tandem.rest.console import CONTENT_TYPES, policy
 
 from tests.browser.chromium import Browser
 from tests.factories.platform import until
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", policy([]))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

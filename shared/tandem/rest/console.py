@@ -1,5 +1,7 @@
 """The console's files: parameters, types, policy."""
 
+from collections.abc import Sequence
+
 from tandem.domain.pages import ConsolePart
 from tandem.rest.parameters import Parameters
 
@@ -10,10 +12,13 @@ CONTENT_TYPES = {
     ConsolePart.SCRIPT: "text/javascript; charset=utf-8",
 }
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
+
+def policy(store_origins: Sequence[str]) -> str:
+    """What the page may do: call our API, and send large files to the store by pre-signed requests."""
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {' '.join(store_origins)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
 
 class ConsoleFile(Parameters):

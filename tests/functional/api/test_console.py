@@ -24,6 +24,7 @@ def test_each_file_is_served_without_identity_under_a_strict_policy(
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+    assert "connect-src 'self' https://s3.us-east-1.amazonaws.com https://s3.amazonaws.com;" in policy
 
 
 def test_a_file_that_the_console_has_not_is_refused(api: Api) -> None:

@@ -90,7 +90,29 @@ export async function send(name, fields = {}, signal = undefined) {
   return (await response.json()).result;
 }
 
+// A function takes 6 MB with all that is around the file; a larger one goes to the store itself.
+const LARGEST_THROUGH_THE_API = 4 * 1024 * 1024;
+
+// The stored file, as UploadJmxFile answers it.
 export async function sendFile(name, file) {
+  return file.size > LARGEST_THROUGH_THE_API ? sendToStore(file) : sendThroughApi(name, file);
+}
+
+async function sendToStore(file) {
+  const ticket = await send("CreateUploadUrl", { fileName: file.name, fileSize: file.size });
+  // The browser itself says how long the body is, and lets no script say it.
+  const headers = Object.fromEntries(Object.entries(ticket.headers).filter(([header]) => header.toLowerCase() !== "content-length"));
+  let response;
+  try {
+    response = await fetch(ticket.uploadUrl, { method: ticket.method, headers, body: file, credentials: "omit" });
+  } catch {
+    throw new ApiError(0, "UNREACHABLE", t("storeUnreachable"));
+  }
+  if (!response.ok) throw new ApiError(response.status, "UPLOAD_REFUSED", t("storeRefused", { status: response.status }));
+  return send("CompleteUpload", { uploadPath: ticket.uploadPath });
+}
+
+async function sendThroughApi(name, file) {
   const form = new FormData();
   form.set("file", file);
   const response = await answered("POST", addressOf(name, {}), form);

@@ -88,11 +88,28 @@ function removeDefinition(definition, done) {
 function editDefinition(definition, done) {
   const values = definition ?? NEW_DEFINITION;
   const field = (name, kind, more = {}) => new FormField({ name, kind, text: t(`field.${name}`), ...more }, values);
-  const upload = new PlanUpload((path) => {
-    contentRef.input.value = path;
-    contentRef.tell("");
+  const plan = new FileUpload({
+    id: "plan-file",
+    endpoint: "UploadJmxFile",
+    accept: ".jmx",
+    text: t("uploadPlan"),
+    stored: (path) => {
+      contentRef.input.value = path;
+      contentRef.tell("");
+    },
   });
-  const contentRef = field("contentRef", "text", { hint: t("hint.contentRef"), extra: upload.element });
+  const contentRef = field("contentRef", "text", { hint: t("hint.contentRef"), extra: plan.element });
+  const data = new FileUpload({
+    id: "data-file",
+    endpoint: "UploadTestDataFile",
+    accept: ".csv,.txt,.json,.xml,.properties",
+    text: t("uploadData"),
+    stored: (path) => {
+      dataFiles.input.value = [...dataFiles.value, path].join("\n");
+      dataFiles.tell("");
+    },
+  });
+  const dataFiles = field("dataFiles", "lines", { hint: t("hint.dataFiles"), extra: data.element });
   const entry = field("entry", "choice", { options: [["JMX", t("entry.JMX")], ["URL", t("entry.URL")]] });
   const ofUrl = [
     field("urlCase.method", "choice", { options: METHODS.map((method) => [method, method]) }),
@@ -105,6 +122,7 @@ function editDefinition(definition, done) {
     field("endpoint", "text", { required: true, hint: t("hint.endpoint") }),
     entry,
     contentRef,
+    dataFiles,
     ...ofUrl,
     field("threads", "number"),
     field("rampUp", "number", { hint: t("hint.seconds") }),
@@ -115,6 +133,7 @@ function editDefinition(definition, done) {
   const follow = () => {
     const isUrl = entry.value === "URL";
     contentRef.element.hidden = isUrl;
+    dataFiles.element.hidden = isUrl;
     ofUrl.forEach((each) => {
       each.element.hidden = !isUrl;
     });
@@ -128,6 +147,8 @@ function editDefinition(definition, done) {
     act: async () => {
       const relevant = common.filter((each) => !each.element.hidden);
       const sent = documentOf(relevant, definition === null);
+      // Data files belong to a plan: a definition that becomes one request gives them up.
+      if (definition && entry.value === "URL") sent.dataFiles = [];
       if (definition) await send("UpdateLoadTestDefinition", { id: definition.id, ...sent });
       else await send("CreateLoadTestDefinition", sent);
       announce(t("saved"));
@@ -136,13 +157,14 @@ function editDefinition(definition, done) {
   });
 }
 
-// A plan goes up as soon as it is chosen, and the preflight's findings stand below.
-class PlanUpload {
-  constructor(stored) {
+// A file goes up as soon as it is chosen; of a plan, the preflight's findings stand below.
+class FileUpload {
+  constructor({ id, endpoint, accept, text, stored }) {
+    this.endpoint = endpoint;
     this.stored = stored;
-    this.input = h("input", { type: "file", accept: ".jmx", class: "unseen", id: "plan-file", onchange: () => this.send() });
+    this.input = h("input", { type: "file", accept, class: "unseen", id, onchange: () => this.send() });
     this.result = h("div", { class: "preflight", "aria-live": "polite" });
-    this.element = h("div", {}, this.input, h("label", { for: "plan-file", class: "button is-file" }, t("uploadPlan")), this.result);
+    this.element = h("div", {}, this.input, h("label", { for: id, class: "button is-file" }, text), this.result);
   }
 
   async send() {
@@ -150,7 +172,7 @@ class PlanUpload {
     if (!file) return;
     this.result.replaceChildren(h("p", { class: "quiet" }, t("uploading", { name: file.name })));
     try {
-      const upload = await sendFile("UploadJmxFile", file);
+      const upload = await sendFile(this.endpoint, file);
       this.stored(upload.uploadPath);
       this.show(upload);
     } catch (failure) {
@@ -162,14 +184,14 @@ class PlanUpload {
   }
 
   show(upload) {
+    const name = `${upload.originalFileName}, ${bytes(upload.fileSize)}`;
+    if (!upload.preflight) {
+      this.result.replaceChildren(h("p", {}, t("uploaded", { name })));
+      return;
+    }
     const { status, findings } = upload.preflight;
     this.result.replaceChildren(
-      h(
-        "p",
-        {},
-        h("span", { class: `chip is-${status.toLowerCase()}` }, t(`preflight.${status}`)),
-        ` ${upload.originalFileName}, ${bytes(upload.fileSize)}`,
-      ),
+      h("p", {}, h("span", { class: `chip is-${status.toLowerCase()}` }, t(`preflight.${status}`)), ` ${name}`),
       findings.length === 0
         ? h("p", { class: "quiet" }, t("noFindings"))
         : h(

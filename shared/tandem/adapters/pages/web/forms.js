@@ -11,6 +11,7 @@ const READERS = {
   flag: (input) => input.checked,
   choice: (input) => input.value || null,
   pairs: (input) => pairsOf(input.value),
+  lines: (input) => input.value.split("\n").map((line) => line.trim()).filter((line) => line !== ""),
 };
 
 // What is no number goes to the API as it is: it says what is wrong with it.
@@ -32,6 +33,7 @@ function pairsOf(text) {
 function shownValue(kind, value) {
   if (value === null || value === undefined) return "";
   if (kind === "pairs") return Object.entries(value).map(([name, text]) => `${name}: ${text}`).join("\n");
+  if (kind === "lines") return value.join("\n");
   return String(value);
 }
 
@@ -73,7 +75,7 @@ export class FormField {
         options.map(([each, text]) => h("option", { value: each, selected: String(value ?? "") === each }, text)),
       );
     }
-    if (kind === "pairs" || kind === "long") {
+    if (kind === "pairs" || kind === "long" || kind === "lines") {
       const area = h("textarea", { ...common, rows: 3, spellcheck: "false" });
       area.value = shownValue(kind, value);
       return area;
