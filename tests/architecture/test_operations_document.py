@@ -10,6 +10,7 @@ from tandem.adapters.engine.measured import ERRORS, LATENCY
 from tandem.domain.housekeeping import Statistics
 from tandem.domain.measurements import EngineCall, RunMetric
 from tandem.services.publish_statistics import metrics_of
+from tandem.telemetry import LogEvent
 
 from tests.architecture.test_template_is_one_truth import (
     DOCUMENT,
@@ -99,3 +100,15 @@ def test_every_parameter_that_it_names_is_one() -> None:
     parameters = {name for cell in named for name in re.findall(r"`(\w+)`", cell)}
     assert len(parameters) > 5
     assert parameters <= set(DOCUMENT["Parameters"])
+
+
+def test_log_lines_states_and_resources_that_it_names_exist() -> None:
+    lines = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", TEXT)) | set(re.findall(r'message (?:=|in) \[?"([a-z_]+)"', TEXT))
+    fields = {"results_kept", "results_waiting", "looked_at"}
+    assert lines - fields <= set(LogEvent)
+    physical = set(re.findall(r"physical ([A-Z]\w+)", TEXT))
+    assert len(physical) >= 3
+    assert physical <= set(RESOURCES)
+    assert set(re.findall(r"output ([A-Z]\w+)", TEXT)) <= set(DOCUMENT["Outputs"])
+    states = json.loads((PROJECT / "functions/workflow/experiment_load_test.asl.json").read_text())["States"]
+    assert {"IsThereAStrategy", "WaitUntilStart", "HoldLeadTime", "CheckGate", "WorkflowFailed"} <= set(states)
