@@ -186,6 +186,18 @@ def variables_of(function: BuiltFunction, given: Mapping[str, str]) -> dict[str,
     return {**found, **layered, **given}
 
 
+def _choose_database(given: dict[str, str], file: Path) -> None:
+    """The database that was named, or that of `make up`; where there is none yet, the migration makes an empty one."""
+    if given.setdefault("TANDEM_DATABASE_URL", f"sqlite:///{file}") != f"sqlite:///{file}" or file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    migration = built_function("migrate_database")
+    with emulator(migration, variables_of(migration, given)) as started:
+        answer = started.invoke({})
+        if not isinstance(answer, dict) or "after" not in answer:
+            raise EmulatorError(f"an empty database could not be made: {answer}\n{started.log()}")
+
+
 def main() -> int:
     """Invokes one function with one event, and prints its answer."""
     parser = argparse.ArgumentParser(prog="make invoke", description="Invoke a built function under Lambda's emulator.")
@@ -194,10 +206,10 @@ def main() -> int:
     arguments = parser.parse_args()
     given = {name: value for name, value in os.environ.items() if name.startswith(("TANDEM_", "AWS_", "POWERTOOLS_"))}
     given.setdefault("TANDEM_DATABASE_CA_FILE", "")
-    given.setdefault("TANDEM_DATABASE_URL", f"sqlite:///{PROJECT / '.tandem' / 'tandem.sqlite3'}")
     try:
         event = json.loads(arguments.event.read_text(encoding="utf-8"))
         function = built_function(arguments.function)
+        _choose_database(given, PROJECT / ".tandem" / "tandem.sqlite3")
         with emulator(function, variables_of(function, given)) as started:
             answer = started.invoke(event)
             sys.stderr.write(started.log())

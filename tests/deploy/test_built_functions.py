@@ -55,6 +55,7 @@ def _check(name: str, answer: Any, started: Emulator) -> None:
     else:
         expected: dict[str, Callable[[], bool]] = {
             "on_stop_requested": lambda: answer == {"batchItemFailures": []},
+            "on_task_state_changed": lambda: answer == {"batchItemFailures": []},
             "sync_tasks": lambda: answer["skipped"] is False,
             "clean_up_expired": lambda: answer["complete"] is True,
             "publish_statistics": lambda: answer["DatabaseBytes"] > 0 and '"_aws"' in started.log(),
