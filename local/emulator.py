@@ -186,7 +186,7 @@ def variables_of(function: BuiltFunction, given: Mapping[str, str]) -> dict[str,
     return {**found, **layered, **given}
 
 
-def _choose_database(given: dict[str, str], file: Path) -> None:
+def choose_database(given: dict[str, str], file: Path) -> None:
     """The database that was named, or that of `make up`; where there is none yet, the migration makes an empty one."""
     if given.setdefault("TANDEM_DATABASE_URL", f"sqlite:///{file}") != f"sqlite:///{file}" or file.exists():
         return
@@ -209,7 +209,7 @@ def main() -> int:
     try:
         event = json.loads(arguments.event.read_text(encoding="utf-8"))
         function = built_function(arguments.function)
-        _choose_database(given, PROJECT / ".tandem" / "tandem.sqlite3")
+        choose_database(given, PROJECT / ".tandem" / "tandem.sqlite3")
         with emulator(function, variables_of(function, given)) as started:
             answer = started.invoke(event)
             sys.stderr.write(started.log())

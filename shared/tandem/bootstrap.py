@@ -416,6 +416,7 @@ class Application:
 
         from tandem.adapters.database.connections import Connections, open_engine
         from tandem.adapters.database.schema import AlembicSchema
+        from tandem.adapters.database.users import DatabaseUsers, Login
         from tandem.services.migrate_database import MigrateDatabase
 
         settings = self.settings
@@ -425,7 +426,12 @@ class Application:
             ca_file=settings.database_ca_file,
             answer_seconds=600,
         )
-        return MigrateDatabase(AlembicSchema(open_engine(wanted), Path(settings.migrations_directory)))
+        engine = open_engine(wanted)
+        users = None
+        if settings.admit_secret_arn is not None:
+            login = Login(*self._login(settings.admit_secret_arn))
+            users = DatabaseUsers(engine, login, tls=settings.database_ca_file is not None)
+        return MigrateDatabase(AlembicSchema(engine, Path(settings.migrations_directory)), users)
 
     # --- the API --------------------------------------------------------------------------------------------------
 

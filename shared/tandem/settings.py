@@ -23,6 +23,7 @@ class Settings:
     database_port: int = 3306
     database_name: str = "tandem"
     migration_secret_arn: str | None = None
+    admit_secret_arn: str | None = None
     migrations_directory: str = "migrations"
     database_ca_file: str | None = None
     database_pool_size: int = 1
@@ -63,6 +64,7 @@ class Settings:
             database_port=_whole(given, "TANDEM_DATABASE_PORT", defaults.database_port),
             database_name=given.get("TANDEM_DATABASE_NAME", defaults.database_name),
             migration_secret_arn=given.get("TANDEM_MIGRATION_SECRET_ARN"),
+            admit_secret_arn=given.get("TANDEM_ADMIT_SECRET_ARN"),
             migrations_directory=given.get("TANDEM_MIGRATIONS_DIRECTORY", defaults.migrations_directory),
             database_ca_file=given.get("TANDEM_DATABASE_CA_FILE"),
             database_pool_size=_whole(given, "TANDEM_DATABASE_POOL_SIZE", defaults.database_pool_size),

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from local.emulator import EVERY_FUNCTION, Emulator, EmulatorError, built_function, emulator, variables_of
+from local.emulator import (
+    EVERY_FUNCTION,
+    Emulator,
+    EmulatorError,
+    built_function,
+    choose_database,
+    emulator,
+    variables_of,
+)
 from local.settings import PROJECT
 from local.template import load_template
 from tests.deploy.conftest import World
@@ -79,6 +87,18 @@ def _check_http(name: str, answer: Mapping[str, Any], started: Emulator) -> None
         assert body["success"] is True
     else:
         assert answer["body"].lower().startswith("<!doctype html>")
+
+
+def test_where_no_database_is_named_an_empty_one_is_made(build: Path, tmp_path: Path) -> None:
+    given = {"TANDEM_DATABASE_CA_FILE": ""}
+    choose_database(given, tmp_path / "new" / "tandem.sqlite3")
+    function = built_function("query_load_test_tasks", build)
+    with emulator(function, variables_of(function, given)) as started:
+        answer = started.invoke(sample_of("query_load_test_tasks"))
+    assert json.loads(answer["body"])["result"]["total"] == 0
+    named = {"TANDEM_DATABASE_URL": "mysql://somewhere/else"}
+    choose_database(named, tmp_path / "other" / "tandem.sqlite3")
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
 
 
 def test_a_missing_dependency_is_noticed(build: Path, world: World) -> None:

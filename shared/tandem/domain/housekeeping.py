@@ -103,3 +103,11 @@ class Schema(Protocol):
     def migrate(self) -> SchemaChange:
         """Bring it to the newest revision, one caller at a time. Raises DatabaseUnavailable."""
         ...
+
+
+class Users(Protocol):
+    """The database's users."""
+
+    def admit(self) -> str:
+        """Let the functions' user in with the rights that they need, and answer its name. Raises DatabaseUnavailable."""
+        ...

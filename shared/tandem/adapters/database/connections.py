@@ -47,6 +47,8 @@ def open_engine(wanted: Connections) -> Engine:
         url.set(drivername="mysql+pymysql", query={**url.query, "charset": "utf8mb4"}),
         # READ COMMITTED: a plain read after a locking one must not see an older snapshot.
         isolation_level="READ COMMITTED",
+        # What rows hold, and passwords, stays out of the text of an error, which is logged.
+        hide_parameters=True,
         pool_pre_ping=True,
         pool_recycle=300,
         connect_args=arguments,
