@@ -109,5 +109,5 @@ class Users(Protocol):
     """The database's users."""
 
     def admit(self) -> str:
-        """Let the functions' user in with the rights that they need, and answer its name. Raises DatabaseUnavailable."""
+        """Let the functions' user in with the rights that they need, answer its name. Raises DatabaseUnavailable."""
         ...
