@@ -38,7 +38,7 @@ ACCEPTED: dict[str, tuple[str | frozenset[str], str]] = {
         "Network interfaces and X-Ray know no resource; a boundary grants nothing by itself.",
     ),
     "CKV_AWS_149": (
-        frozenset({"Token", "DatabaseUserSecret"}),
-        "Both are read within this account only, as AWS's own key allows; another key would not narrow that.",
+        frozenset({"Token"}),
+        "The token is read within this account only, as AWS's own key allows; another key would not narrow that.",
     ),
 }
