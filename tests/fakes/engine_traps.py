@@ -98,6 +98,7 @@ class Traps:
     any_plan: bool = True  # accept plan paths that were never uploaded
     jtl_cut_off: bool = False  # trap 7
     duration_slack_seconds: float = 0.0  # the engine stops a run so much after its duration
+    timeout_is_ignored: bool = False  # a run outlives the timeout it was started with
 
 
 DEPLOYED = Traps(

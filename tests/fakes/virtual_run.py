@@ -1,5 +1,6 @@
 """A run of the trap engine: no process, only a clock; what it is and has sent follows from the time alone."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -47,7 +48,7 @@ class VirtualRun:
 
     def natural_end(self) -> End:
         """What ends the load when nobody interferes."""
-        ends = [End(self.started + self.timeout, "TIMEOUT")]
+        ends = [End(math.inf if self.traps.timeout_is_ignored else self.started + self.timeout, "TIMEOUT")]
         if self.traps.dies_after_seconds is not None:
             ends.append(End(self.started + self.traps.dies_after_seconds, "FAILED"))
         if self.traps.completes_after_seconds is not None:

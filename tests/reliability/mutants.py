@@ -27,6 +27,8 @@ from tandem.services.create_task import CreateTask
 from tandem.services.start_load import StartLoadOfTask
 from tandem.services.stop_load import StopLoadOfRun
 from tandem.services.sweep_facts import SweepFacts
+from tandem.services.sync_tasks import SyncTasks
+from tandem.triggers import stop_messages
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -247,6 +249,32 @@ def stops_not_repeated(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SweepFacts, "apply", apply)
 
 
+def a_404_to_the_stop_believed(patch: pytest.MonkeyPatch) -> None:
+    """The engine's list is not asked whether the 404 is true."""
+    patch.setattr(StopLoadOfRun, "_listed", lambda self, run: None)
+
+
+def a_failed_stop_taken_off_the_queue(patch: pytest.MonkeyPatch) -> None:
+    """The worker's answer names no failed message (partial batch response)."""
+    done = stop_messages._done
+
+    def always_done(stop: Any, record: Any) -> bool:
+        done(stop, record)
+        return True
+
+    patch.setattr(stop_messages, "_done", always_done)
+
+
+def orphans_left_running(patch: pytest.MonkeyPatch) -> None:
+    """A load that turns up when its task has ended is nobody's business."""
+    patch.setattr(SyncTasks, "_stop_orphans", lambda self, runs, facts: None)
+
+
+def without_the_deadline(patch: pytest.MonkeyPatch) -> None:
+    """Only the engine's own timeout, as long as our deadline, ends a load that runs on."""
+    patch.setattr(ExperimentRun, "pass_deadline", lambda self, now: None)
+
+
 MUTANTS: Mapping[str, Patch] = {
     patch.__name__: patch
     for patch in (
@@ -269,10 +297,11 @@ MUTANTS: Mapping[str, Patch] = {
         a_transition_without_its_audit,
         lost_workflows_not_noticed,
         stops_not_repeated,
+        load_not_looked_for_by_name,
+        a_full_list_believed,
+        a_404_to_the_stop_believed,
+        a_failed_stop_taken_off_the_queue,
+        orphans_left_running,
+        without_the_deadline,
     )
 }
-
-RARE_MUTANTS: Mapping[str, Patch] = {
-    patch.__name__: patch for patch in (load_not_looked_for_by_name, a_full_list_believed)
-}
-"""What random lives meet too seldom to be relied on: each is shown to a life made for it."""

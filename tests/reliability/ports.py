@@ -114,8 +114,6 @@ _WRONG_REPLIES = {
 }
 SIMULATED_KINDS = (*_WRONG_REPLIES, FaultKind.CUT, FaultKind.DO_AND_CUT, FaultKind.DO_AND_500, FaultKind.HANG)
 """The faults of the trap engine that the simulated transport knows."""
-LIES = frozenset({FaultKind.EMPTY_404, FaultKind.FRAMEWORK_400, FaultKind.OTHER_RUN})
-"""Well-formed answers that are not true: whoever believes two of them was told so by the engine."""
 
 
 class SimulatedTransport:
@@ -128,7 +126,6 @@ class SimulatedTransport:
         self._engine = engine
         self.down_until = 0.0
         self.late_starts: list[float] = []
-        self.lied = False
         self.sweeping: set[Process] = set()
         self.before_answer: dict[Call, Callable[[], object]] = {}
         self.not_found: dict[str, int] = {}
@@ -162,8 +159,6 @@ class SimulatedTransport:
         kind = None if fault is None else fault.kind
         if kind is not None:
             self._simulation.say(f"  the engine's fault: {kind}")
-        if kind in LIES:
-            self.lied = True
         if kind is FaultKind.CUT:
             raise engine_error(httpcore.ReadError("cut"), doing)
         if kind is FaultKind.HANG:

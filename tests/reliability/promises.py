@@ -57,8 +57,7 @@ class Promises:
                 hidden = execution_id in engine._forgotten
                 goes_on = execution_id in engine.running() and engine.word(execution_id) in _GOING
                 self.demand(
-                    hidden or not goes_on or side.transport.lied,
-                    f"{task_id} is STOPPED and the engine {side.name} runs {execution_id}",
+                    hidden or not goes_on, f"{task_id} is STOPPED and the engine {side.name} runs {execution_id}"
                 )
 
     def _forgotten(self, task_id: str) -> None:

@@ -42,6 +42,8 @@ class Simulation:
         self.effects = 0
         self.kills = 0
         self.kill_after: set[int] = set()
+        self.before_effect: Callable[[Process, str], None] = _nothing
+        self.after_effect: Callable[[Process, str], None] = _nothing
         self.processes: list[Process] = []
         self._due: list[_Due] = []
         self._number = 0
@@ -92,6 +94,7 @@ class Simulation:
         if process is None:
             return
         process.check()
+        self.before_effect(process, effect)
         self.pause(self._turn())
         self.say(f"> {effect}")
 
@@ -102,8 +105,8 @@ class Simulation:
             return
         self.effects += 1
         if self.effects in self.kill_after:
-            self.kills += 1
             process.die(f"killed after {effect}")
+        self.after_effect(process, effect)
         process.check()
 
     def pause(self, seconds: float) -> None:
@@ -135,6 +138,10 @@ class Simulation:
         if self.random.random() < 0.01:
             return self.random.uniform(0, LONG_TURN_SECONDS)
         return self.random.choice(TURNS)
+
+
+def _nothing(_process: "Process", _effect: str) -> None:
+    """What is done around an effect when no life asks for more."""
 
 
 class _Greenlet(greenlet):
@@ -204,6 +211,7 @@ class Process:
     def die(self, why: str) -> None:
         """End the process that is running now."""
         self.killed = True
+        self._simulation.kills += 1
         self._simulation.say(why)
         raise Killed
 

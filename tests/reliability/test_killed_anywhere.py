@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.machine import HABITS, settle
+from tests.reliability.directed_lives import live
 from tests.reliability.ports import CommitFault
 from tests.reliability.promises import Promises
 from tests.reliability.system import System
@@ -26,26 +26,6 @@ LIVES: dict[str, dict[str, Any]] = {
     "never ends": {"habit": "never ends"},
     "has a fixed fault": {"fault_in": 30.0},
 }
-
-
-def live(system: System, shape: dict[str, Any]) -> Promises:
-    """One experiment with a sweep every 30 s, until everything is settled."""
-    promises = Promises(system)
-    shape = {"habit": "deployed", "finish": None, "user_stop": None, "fault_in": None} | shape
-    habit, finish, user_stop = shape.pop("habit"), shape.pop("finish"), shape.pop("user_stop")
-    system.trap_engine.set_traps(HABITS[habit])
-    system.start_experiment(1, fault_in=shape.pop("fault_in"), **shape)
-    if finish is not None:
-        at, outcome = finish
-        system.event_after(at, "ExperimentFinished", experimentTaskId="et-1", outcome=outcome)
-    if user_stop is not None:
-        system.simulation.after(user_stop, lambda: system.stop_by_user(1))
-    for _ in range(3):
-        system.simulation.run_for(30.0)
-        system.sweep()
-    settle(system)
-    promises.check_in_the_end()
-    return promises
 
 
 def fail_if_broken(system: System, promises: Promises, what: str) -> None:

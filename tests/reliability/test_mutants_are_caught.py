@@ -1,59 +1,38 @@
-"""Each safety taken out in turn: the random lives must notice, or they would prove nothing."""
+"""Each safety taken out in turn: a life made for it must break a promise, or the promises would prove nothing."""
 
 import pytest
 
-from tests.fakes.engine_traps import Call, Fault, FaultKind
-from tests.reliability.mutants import MUTANTS, RARE_MUTANTS, Patch
-from tests.reliability.promises import Promises
-from tests.reliability.random_lives import SEED, NewSystem, try_lives
-from tests.reliability.system import LIST_LIMIT, System
+from tests.reliability.conftest import NewSystem
+from tests.reliability.directed_lives import LIVES_OF
+from tests.reliability.mutants import MUTANTS, Patch
 
-WITHIN_CASES = 1000
+A_SEED = 1
 
 
-@pytest.mark.slow
-@pytest.mark.mutants
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("apply", MUTANTS.values(), ids=MUTANTS.keys())
-def test_a_mutant_is_caught(new_system: NewSystem, apply: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
+def broken_promises(new_system: NewSystem, name: str) -> list[str]:
+    """What breaks in the first of the mutant's lives in which something does."""
+    for life in LIVES_OF[name]:
+        system = new_system(A_SEED)
+        try:
+            if broken := life(system).broken:
+                return broken
+        finally:
+            system.close()
+    return []
+
+
+def test_each_mutant_has_lives_and_each_life_a_mutant() -> None:
+    assert set(LIVES_OF) == set(MUTANTS)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_its_lives_break_nothing_as_long_as_the_safety_is_there(new_system: NewSystem, name: str) -> None:
+    assert broken_promises(new_system, name) == []
+
+
+@pytest.mark.parametrize(("name", "apply"), MUTANTS.items(), ids=MUTANTS.keys())
+def test_a_mutant_is_caught(new_system: NewSystem, name: str, apply: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
     apply(monkeypatch)
-    made: list[int] = []
-
-    def counted(seed: int) -> object:
-        made.append(seed)
-        return new_system(seed)
-
-    with pytest.raises(AssertionError) as caught:
-        try_lives(counted, WITHIN_CASES, SEED, shrink=False)  # type: ignore[arg-type]
-    print(f"caught after {len(made)} cases: {str(caught.value)[:200]}")
-
-
-def a_lost_start_and_a_stop(system: System, others: int) -> Promises:
-    """A start whose answer was lost, behind loads of others, a stop by the user, and five minutes of sweeps."""
-    promises = Promises(system)
-    system.trap_engine.add_fault(Fault(FaultKind.DO_AND_CUT, on=frozenset({Call.START})))
-    system.trap_engine.add_fault(Fault(FaultKind.ERROR_500, on=frozenset({Call.LIST}), calls=None))
-    system.start_experiment(1, traffic_duration_sec=600)
-    system.simulation.run_for(5)
-    system.others_start_loads(others, seconds=900)
-    system.trap_engine.clear_faults()
-    system.stop_by_user(1)
-    for _ in range(10):
-        system.simulation.run_for(30)
-        system.sweep()
-    promises.check_owned()
-    system.close()
-    return promises
-
-
-@pytest.mark.parametrize("others", [0, LIST_LIMIT])
-def test_the_life_made_for_rare_mutants_breaks_nothing_by_itself(new_system: NewSystem, others: int) -> None:
-    assert a_lost_start_and_a_stop(new_system(1), others).broken == []
-
-
-@pytest.mark.parametrize(("name", "others"), [("load_not_looked_for_by_name", 0), ("a_full_list_believed", LIST_LIMIT)])
-def test_a_rare_mutant_is_caught(
-    new_system: NewSystem, monkeypatch: pytest.MonkeyPatch, name: str, others: int
-) -> None:
-    RARE_MUTANTS[name](monkeypatch)
-    assert a_lost_start_and_a_stop(new_system(1), others).broken != []
+    broken = broken_promises(new_system, name)
+    print(broken)
+    assert broken

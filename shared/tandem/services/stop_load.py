@@ -53,6 +53,9 @@ class StopLoadOfRun:
             return self._learn(run, before)
         said = self._engines.of(run.engine_name).stop(run.started_task.execution_id or "")
         after = ask_status(self._engines, run)
+        if after is None:
+            # Something in front of the engine may say 404 to everything while the load goes on: the list must agree.
+            after = self._listed(run)
         if isinstance(after, EngineRun) and after.status.is_ended:
             return self._learn(run, after)
         if after is None and said is StopAnswer.ALREADY_ENDED_OR_UNKNOWN:
@@ -60,6 +63,11 @@ class StopLoadOfRun:
         words = after.message if isinstance(after, EngineError) else "the engine still runs the load"
         warn(LogEvent.STOP_NOT_CONFIRMED, task_id=run.started_task.task_id, reason=words)
         raise StopNotConfirmed(words)
+
+    def _listed(self, run: ExperimentRun) -> EngineRun | None:
+        listed, task = self._engines.of(run.engine_name).list_runs(), run.started_task
+        by_id = next((each for each in listed if each.execution_id == task.execution_id), None)
+        return by_id or loads_by_task(listed).get(task.task_id)
 
     def _look_for_load(self, run: ExperimentRun) -> ExperimentRun:
         """The start was never answered: the load is stopped when it turns up, and is none when it does not."""

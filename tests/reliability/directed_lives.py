@@ -1,0 +1,282 @@
+"""Lives with one thing going wrong at a chosen moment: each needs one safety and breaks a promise without it.
+
+A life is a function that takes a system from its birth to its end and gives the promises as it found them.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
+from tests.reliability.machine import HABITS, settle
+from tests.reliability.ports import SendFault
+from tests.reliability.promises import Promises
+from tests.reliability.simulation import Process
+from tests.reliability.system import LIST_LIMIT, SWEEP_EVERY_SECONDS, System
+
+Life = Callable[[System], Promises]
+
+
+def live(system: System, shape: dict[str, Any]) -> Promises:
+    """One experiment with a sweep every 30 s, until everything is settled."""
+    promises = Promises(system)
+    shape = {"habit": "deployed", "finish": None, "user_stop": None, "fault_in": None} | shape
+    habit, finish, user_stop = shape.pop("habit"), shape.pop("finish"), shape.pop("user_stop")
+    system.calm = system.calm and habit == "deployed"
+    system.trap_engine.set_traps(habit if isinstance(habit, Traps) else HABITS[habit])
+    system.start_experiment(1, fault_in=shape.pop("fault_in"), **shape)
+    if finish is not None:
+        at, outcome = finish
+        system.event_after(at, "ExperimentFinished", experimentTaskId="et-1", outcome=outcome)
+    if user_stop is not None:
+        system.simulation.after(user_stop, lambda: system.stop_by_user(1))
+    for _ in range(3):
+        system.simulation.run_for(SWEEP_EVERY_SECONDS)
+        system.sweep()
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+# --- what may go wrong ------------------------------------------------------------------------------------------------
+
+
+def kill_after(system: System, process: str, effect: str) -> None:
+    """The first such effect of such a process is the last thing that it does."""
+
+    def look(running: Process, done: str) -> None:
+        if running.name == process and done == effect:
+            system.simulation.after_effect = _nothing
+            running.die(f"killed after {effect}")
+
+    system.calm = False
+    system.simulation.after_effect = look
+
+
+def hold_before(
+    system: System, process: str, effect: str, number: int, seconds: float, meanwhile: Callable[[], None]
+) -> None:
+    """Such a process stands still before its so-manieth such effect, and something else happens meanwhile."""
+    met = 0
+
+    def look(running: Process, coming: str) -> None:
+        nonlocal met
+        if running.name != process or not coming.startswith(effect):
+            return
+        met += 1
+        if met == number:
+            meanwhile()
+            system.simulation.pause(seconds)
+
+    system.calm = False
+    system.simulation.before_effect = look
+
+
+def _nothing(_process: Process, _effect: str) -> None:
+    """No more meddling."""
+
+
+def engine_fault(system: System, kind: FaultKind, *on: Call, calls: int | None = 1) -> None:
+    """The engine's next such answers are wrong."""
+    system.calm = False
+    system.trap_engine.add_fault(Fault(kind, on=frozenset(on), calls=calls))
+
+
+# --- the lives --------------------------------------------------------------------------------------------------------
+
+
+def of_shape(**shape: Any) -> Life:
+    """A life in which nothing goes wrong but what its shape says."""
+    return lambda system: live(system, dict(shape))
+
+
+def killed_after(process: str, effect: str, **shape: Any) -> Life:
+    """A process dies right after it did something."""
+
+    def life(system: System) -> Promises:
+        kill_after(system, process, effect)
+        return live(system, dict(shape))
+
+    return life
+
+
+def ended_while_it_starts(number: int) -> Life:
+    """The step that starts the load stands still before one of its transactions, and the experiment ends there."""
+
+    def life(system: System) -> Promises:
+        ends = partial(system.event_after, 0.0, "ExperimentFinished", experimentTaskId="et-1", outcome="STOPPED")
+        hold_before(system, "StartLoad", "database", number, 10.0, ends)
+        return live(system, {})
+
+    return life
+
+
+def bus_and_queues_refuse_once(system: System) -> Promises:
+    """The first message is not taken."""
+    system.calm = False
+    system.sender.faults.append(SendFault.NOT_SENT)
+    return live(system, {})
+
+
+def the_start_is_not_answered(system: System) -> Promises:
+    engine_fault(system, FaultKind.DO_AND_CUT, Call.START)
+    return live(system, {})
+
+
+def a_404_in_one_sweep(system: System) -> Promises:
+    system.simulation.after(20.0, lambda: engine_fault(system, FaultKind.EMPTY_404, Call.STATUS))
+    return live(system, {"traffic_duration_sec": 90})
+
+
+def a_404_in_every_other_sweep(system: System) -> Promises:
+    promises = Promises(system)
+    system.start_experiment(1, traffic_duration_sec=600)
+    system.simulation.run_for(20)
+    for _ in range(4):
+        engine_fault(system, FaultKind.EMPTY_404, Call.STATUS)
+        for _ in range(2):
+            system.sweep()
+            system.simulation.run_for(SWEEP_EVERY_SECONDS)
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def a_404_to_the_stop(system: System) -> Promises:
+    """Whatever stands before the engine says 404 to the load's id for a while, and the load goes on."""
+    system.simulation.after(11.5, lambda: engine_fault(system, FaultKind.EMPTY_404, Call.STATUS, Call.STOP, calls=3))
+    return live(system, {"user_stop": 12.0, "traffic_duration_sec": 300})
+
+
+def two_sweeps(system: System) -> Promises:
+    """A sweep stands still before it writes, and the next one comes."""
+    hold_before(system, "SyncTasks", "database", 3, 5.0, system.sweep)
+    return live(system, {})
+
+
+def an_end_before_the_start(system: System) -> Promises:
+    system.event_after(0.0, "ExperimentFinished", experimentTaskId="et-1", outcome="STOPPED")
+    return live(system, {"copies": [5.0]})
+
+
+def the_machine_dies_before_the_window(system: System) -> Promises:
+    system.calm = False
+    system.simulation.after(2.0, system.kill_the_machine)
+    return live(system, {"start_before_fault_sec": 20})
+
+
+def the_machine_and_the_next_sweep_die(system: System) -> Promises:
+    kill_after(system, "SyncTasks", "commit")
+    return the_machine_dies_before_the_window(system)
+
+
+def the_machine_dies_with_the_stop(system: System) -> Promises:
+    """A user's stop was accepted, and what would carry it out is gone."""
+    system.calm = False
+    promises = Promises(system)
+    system.start_experiment(1, traffic_duration_sec=600)
+    system.simulation.run_for(20)
+    system.transport.down_until = system.simulation.now + 5
+    system.stop_by_user(1)
+    system.simulation.run_for(2)
+    system.kill_the_machine()
+    for _ in range(4):
+        system.sweep()
+        system.simulation.run_for(SWEEP_EVERY_SECONDS)
+    promises.demand(not system.our_loads(), "two minutes after it was accepted the stop is not carried out")
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def the_queue_alone_has_the_stop(system: System) -> Promises:
+    """The workflow dies during the lead time, no sweep comes, and the engine is deaf to the worker's first call."""
+    system.calm = False
+    promises = Promises(system)
+    system.trap_engine.set_traps(replace(DEPLOYED, stop_is_ignored=True))
+    system.start_experiment(1, start_before_fault_sec=60, traffic_duration_sec=1500)
+    system.simulation.run_for(20)
+    for process in list(system.simulation.processes):
+        process.kill("Step Functions lost it")
+    system.stop_by_user(1)
+    system.simulation.run_for(60)
+    system.end_of_faults()
+    system.simulation.run_for(300)
+    promises.demand(not system.our_loads(), "the queue did not bring the stop again")
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def a_start_that_comes_after_all(system: System) -> Promises:
+    """The engine begins the load when we have given it up."""
+    system.calm = False
+    system.transport.late_starts.append(150.0)
+    system.expect_until(500.0)
+    promises = Promises(system)
+    system.start_experiment(1, traffic_duration_sec=900)
+    for _ in range(12):
+        system.simulation.run_for(SWEEP_EVERY_SECONDS)
+        system.sweep()
+    promises.demand(not system.our_loads(), "a load that nobody waits for goes on")
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def a_load_that_outlives_everything(system: System) -> Promises:
+    """Neither the duration nor the engine's own timeout ends it."""
+    system.calm = False
+    return live(system, {"habit": replace(DEPLOYED, duration_slack_seconds=1e6, timeout_is_ignored=True)})
+
+
+def a_lost_start_and_a_stop(others: int) -> Life:
+    """A start whose answer was lost, behind loads of others, a stop by the user, and five minutes of sweeps."""
+
+    def life(system: System) -> Promises:
+        promises = Promises(system)
+        engine_fault(system, FaultKind.DO_AND_CUT, Call.START)
+        engine_fault(system, FaultKind.ERROR_500, Call.LIST, calls=None)
+        system.start_experiment(1, traffic_duration_sec=600)
+        system.simulation.run_for(5)
+        system.others_start_loads(others, seconds=900)
+        system.trap_engine.clear_faults()
+        system.stop_by_user(1)
+        for _ in range(10):
+            system.simulation.run_for(SWEEP_EVERY_SECONDS)
+            system.sweep()
+        promises.check_owned()
+        return promises
+
+    return life
+
+
+LIVES_OF: dict[str, list[Life]] = {
+    "without_compare_and_set": [ended_while_it_starts(number) for number in range(1, 9)],
+    "without_outbox": [killed_after("CreateTask", "commit")],
+    "messages_removed_before_they_are_sent": [bus_and_queues_refuse_once],
+    "messages_sent_once_and_never_again": [bus_and_queues_refuse_once],
+    "attempt_not_written_before_the_start": [killed_after("StartLoad", "engine START")],
+    "a_lost_answer_taken_for_no_start": [the_start_is_not_answered],
+    "load_not_looked_for_by_name": [a_lost_start_and_a_stop(0)],
+    "a_full_list_believed": [a_lost_start_and_a_stop(LIST_LIMIT)],
+    "stopped_at_the_request": [of_shape(user_stop=12.0, habit="slow stop")],
+    "one_404_believed": [a_404_in_one_sweep],
+    "old_404s_added_up": [a_404_in_every_other_sweep],
+    "a_404_to_the_stop_believed": [a_404_to_the_stop],
+    "no_lease": [two_sweeps],
+    "a_lease_for_ever": [the_machine_and_the_next_sweep_die],
+    "the_engines_yes_to_a_stop_believed": [of_shape(user_stop=12.0, habit="deaf to stop")],
+    "an_early_end_not_remembered": [an_end_before_the_start],
+    "a_window_for_whoever_asks": [killed_after("OpenFaultWindow", "commit")],
+    "an_abort_for_whoever_asks": [of_shape(habit="dies later", abort_on_load_failure=True)],
+    "a_transition_without_its_event": [of_shape(user_stop=12.0)],
+    "a_transition_without_its_audit": [of_shape(habit="dies later")],
+    "lost_workflows_not_noticed": [the_machine_dies_before_the_window],
+    "stops_not_repeated": [the_machine_dies_with_the_stop],
+    "a_failed_stop_taken_off_the_queue": [the_queue_alone_has_the_stop],
+    "orphans_left_running": [a_start_that_comes_after_all],
+    "without_the_deadline": [a_load_that_outlives_everything],
+}
+"""For each mutant the lives of which one must break a promise."""
