@@ -6,6 +6,4 @@ from tandem.triggers.experiment_events import ExperimentFinishedDetail, experime
 
 @experiment_event(ExperimentFinishedDetail)
 def handler(detail: ExperimentFinishedDetail) -> None:
-    application().finish_experiment(
-        detail.experiment_task_id, detail.outcome, detail.reason, detail.user_id, detail.namespace, detail.fault
-    )
+    application().finish_experiment(*detail.facts)

@@ -6,4 +6,4 @@ from tandem.triggers.experiment_events import FaultStateChangedDetail, experimen
 
 @experiment_event(FaultStateChangedDetail)
 def handler(detail: FaultStateChangedDetail) -> None:
-    application().learn_fault_window(detail.experiment_task_id, detail.fault, detail.user_id, detail.namespace)
+    application().learn_fault_window(*detail.facts)

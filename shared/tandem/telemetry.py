@@ -40,6 +40,7 @@ class LogEvent(StrEnum):
     REQUEST_REFUSED = "request_refused"
     REQUEST_FAILED = "request_failed"
     EVENT_REFUSED = "event_refused"
+    EVENT_REPEATED = "event_repeated"
     ENGINE_TROUBLE = "engine_trouble"
     RUN_ARCHIVED = "run_archived"
     RUN_NOT_ARCHIVED = "run_not_archived"

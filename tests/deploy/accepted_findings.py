@@ -17,6 +17,7 @@ ACCEPTED: dict[str, tuple[str | frozenset[str], str]] = {
             {
                 "StopQueue",
                 "StopDeadLetterQueue",
+                "LateEventsQueue",
                 "FailedEventsQueue",
                 "SecondTickQueue",
                 "SweepShardQueue",

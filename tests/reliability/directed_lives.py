@@ -83,6 +83,12 @@ def engine_fault(system: System, kind: FaultKind, *on: Call, calls: int | None =
     system.trap_engine.add_fault(Fault(kind, on=frozenset(on), calls=calls))
 
 
+def forget_in_the_next_sweep(system: System) -> None:
+    """The engine's list fails, and it says 404 to the single question that comes then."""
+    engine_fault(system, FaultKind.ERROR_500, Call.LIST)
+    engine_fault(system, FaultKind.EMPTY_404, Call.STATUS)
+
+
 # --- the lives --------------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +131,7 @@ def the_start_is_not_answered(system: System) -> Promises:
 
 
 def a_404_in_one_sweep(system: System) -> Promises:
-    system.simulation.after(20.0, lambda: engine_fault(system, FaultKind.EMPTY_404, Call.STATUS))
+    system.simulation.after(20.0, lambda: forget_in_the_next_sweep(system))
     return live(system, {"traffic_duration_sec": 90})
 
 
@@ -134,7 +140,7 @@ def a_404_in_every_other_sweep(system: System) -> Promises:
     system.start_experiment(1, traffic_duration_sec=600)
     system.simulation.run_for(20)
     for _ in range(4):
-        engine_fault(system, FaultKind.EMPTY_404, Call.STATUS)
+        forget_in_the_next_sweep(system)
         for _ in range(2):
             system.sweep()
             system.simulation.run_for(SWEEP_EVERY_SECONDS)

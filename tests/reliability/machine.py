@@ -213,7 +213,9 @@ class SystemMachine(RuleBasedStateMachine):
         self.system.calm = False
         for forgets in pattern:
             if forgets:
-                self.system.any_side().engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS})))
+                engine = self.system.any_side().engine
+                engine.add_fault(Fault(FaultKind.ERROR_500, on=frozenset({Call.LIST})))
+                engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS})))
             self.system.sweep()
             self.simulation.run_for(SWEEP_EVERY_SECONDS)
 

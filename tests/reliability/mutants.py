@@ -28,7 +28,8 @@ from tandem.services.start_load import StartLoadOfTask
 from tandem.services.stop_load import StopLoadOfRun
 from tandem.services.sweep_facts import SweepFacts
 from tandem.services.sync_tasks import SyncTasks
-from tandem.triggers import stop_messages
+
+from tests.reliability import system
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -91,7 +92,7 @@ def messages_sent_once_and_never_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def attempt_not_written_before_the_start(patch: pytest.MonkeyPatch) -> None:
-    def mark(self: StartLoadOfTask, run: ExperimentRun) -> None:
+    def mark(self: StartLoadOfTask, run: ExperimentRun, engine: str | None) -> None:
         run.start_attempted_at = self._clock.now()
 
     original = sql_runs._memory
@@ -250,19 +251,25 @@ def stops_not_repeated(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_404_to_the_stop_believed(patch: pytest.MonkeyPatch) -> None:
-    """The engine's list is not asked whether the 404 is true."""
+    """Neither the engine's list nor the sweeps are asked whether the 404 is true."""
     patch.setattr(StopLoadOfRun, "_listed", lambda self, run: None)
+    patch.setattr(stop_load, "SWEEPS_THAT_MISS_IT", 0)
 
 
 def a_failed_stop_taken_off_the_queue(patch: pytest.MonkeyPatch) -> None:
     """The worker's answer names no failed message (partial batch response)."""
-    done = stop_messages._done
+    original = system.handler_of
 
-    def always_done(stop: Any, record: Any) -> bool:
-        done(stop, record)
-        return True
+    def handler_of(logical_id: str) -> tuple[Callable[[Any, object], Any], float]:
+        handler, limit = original(logical_id)
 
-    patch.setattr(stop_messages, "_done", always_done)
+        def content(event: Any, context: object) -> Any:
+            handler(event, context)
+            return {"batchItemFailures": []}
+
+        return (content if logical_id == "OnStopRequestedFunction" else handler), limit
+
+    patch.setattr(system, "handler_of", handler_of)
 
 
 def orphans_left_running(patch: pytest.MonkeyPatch) -> None:

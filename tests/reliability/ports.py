@@ -1,5 +1,6 @@
 """The outside of the services under simulation: each call gives way first, and may be the last that its caller did."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -151,7 +152,7 @@ class SimulatedTransport:
         target = urlsplit(path)
         call, parts = _route(method, target.path)
         self._simulation.approach(f"engine {call} {parts.get('id', '')}")
-        if call is Call.LIST and (process := self._simulation.current) is not None and process.name == "SyncTasks":
+        if call is Call.LIST and (process := self._asked_by_a_sweep()) is not None:
             self.sweeping.add(process)
         if self._simulation.now < self.down_until:
             raise engine_error(httpcore.ConnectError("refused"), doing)
@@ -174,11 +175,18 @@ class SimulatedTransport:
             self.before_answer[call]()
         if call is Call.STATUS:
             self._count_404(parts["id"], reply)
+        elif call is Call.LIST and kind is None and self._asked_by_a_sweep():
+            for run in json.loads(reply.body).get("data", []):
+                self.not_found[run["executionId"]] = 0
         if kind is FaultKind.DO_AND_CUT:
             raise engine_error(httpcore.ReadError("cut"), doing)
         if kind is FaultKind.DO_AND_500:
             reply = _WRONG_REPLIES[FaultKind.ERROR_500]
         return Answer(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
+
+    def _asked_by_a_sweep(self) -> Process | None:
+        process = self._simulation.current
+        return process if process is not None and process.name == "SyncTasks" else None
 
     def _count_404(self, execution_id: str, reply: Reply) -> None:
         """How many answers running were 404; a good answer in between begins anew, silence does not."""

@@ -10,7 +10,9 @@ from tandem.domain.task import TaskStatus
 
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind
 from tests.reliability.conftest import NewSystem
+from tests.reliability.directed_lives import forget_in_the_next_sweep
 from tests.reliability.machine import settle
+from tests.reliability.ports import SimulatedEngine
 from tests.reliability.promises import Promises
 from tests.reliability.system import LIMITS, LIST_LIMIT, System
 
@@ -46,7 +48,7 @@ def test_404s_that_are_far_apart_do_not_add_up(system: System) -> None:
     system.start_experiment(1, traffic_duration_sec=600)
     system.simulation.run_for(20)
     for _ in range(4):
-        system.trap_engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS})))
+        forget_in_the_next_sweep(system)
         system.sweep()
         system.simulation.run_for(30)
         system.sweep()
@@ -54,6 +56,48 @@ def test_404s_that_are_far_apart_do_not_add_up(system: System) -> None:
     [task] = system.rows(tables.task)
     assert task.status == TaskStatus.RUNNING
     assert promises.broken == []
+
+
+def test_404s_between_which_a_stop_saw_the_load_do_not_add_up(system: System) -> None:
+    """Found by a random life: the engine is deaf to the stop, and forgets the load whenever a sweep asks."""
+    promises = Promises(system)
+    system.trap_engine.set_traps(replace(DEPLOYED, stop_is_ignored=True))
+    system.start_experiment(1, traffic_duration_sec=600)
+    system.simulation.run_for(20)
+    system.stop_by_user(1)
+    for _ in range(5):
+        forget_in_the_next_sweep(system)
+        system.sweep()
+        system.simulation.run_for(30)
+    [task] = system.rows(tables.task)
+    assert task.status == TaskStatus.RUNNING
+    settle(system)
+    promises.check_in_the_end()
+    assert promises.broken == []
+    [task] = system.rows(tables.task)
+    assert task.status == TaskStatus.STOPPED
+
+
+def test_a_stop_is_not_confirmed_by_an_engine_that_knows_nothing_for_a_moment(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a judge outside: status and stop said 404, the list left the load out, and it went on all the same."""
+    promises = Promises(system)
+    system.start_experiment(1, traffic_duration_sec=600)
+    system.simulation.run_for(20)
+    system.trap_engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS, Call.STOP}), calls=None))
+    monkeypatch.setattr(SimulatedEngine, "list_runs", lambda self: [])
+    system.stop_by_user(1)
+    system.simulation.run_for(25)
+    [task] = system.rows(tables.task)
+    assert task.status == TaskStatus.RUNNING
+    monkeypatch.undo()
+    system.trap_engine.clear_faults()
+    settle(system)
+    promises.check_in_the_end()
+    assert promises.broken == []
+    [task] = system.rows(tables.task)
+    assert task.status == TaskStatus.STOPPED
 
 
 def test_an_end_while_the_engine_turns_the_start_away_ends_the_task_at_once(system: System) -> None:

@@ -79,7 +79,8 @@ class CheckGate:
 
     def _ask_status(self, run: ExperimentRun) -> ExperimentRun:
         answer = ask_status(self._engines, run)
-        if not isinstance(answer, EngineRun) or not answer.status.is_ended:
+        # A run that is there ends a count of 404s, which a sweep may have begun.
+        if not isinstance(answer, EngineRun) or not (answer.status.is_ended or run.missing_sweeps):
             return run
         now = self._clock.now()
         return self._change(run.experiment_task_id, lambda run: run.learn(answer, now, is_sweep=False))

@@ -13,6 +13,9 @@ from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log, warn
 
+SWEEPS_THAT_MISS_IT = 2
+"""How many sweeps running must have been told 404 before a stop that is told 404 too is taken for confirmed."""
+
 
 class StopNotConfirmed(AppError):
     """The engine has not confirmed yet that the load is over: stop again."""
@@ -54,13 +57,18 @@ class StopLoadOfRun:
         said = self._engines.of(run.engine_name).stop(run.started_task.execution_id or "")
         after = ask_status(self._engines, run)
         if after is None:
-            # Something in front of the engine may say 404 to everything while the load goes on: the list must agree.
+            # Something in front of the engine may say 404 to everything while the load goes on: the list must agree,
+            # and the sweeps must have been told the same for a while.
             after = self._listed(run)
         if isinstance(after, EngineRun) and after.status.is_ended:
             return self._learn(run, after)
-        if after is None and said is StopAnswer.ALREADY_ENDED_OR_UNKNOWN:
+        if after is None and said is StopAnswer.ALREADY_ENDED_OR_UNKNOWN and run.missing_sweeps >= SWEEPS_THAT_MISS_IT:
             return self._confirm_unknown(run)
-        words = after.message if isinstance(after, EngineError) else "the engine still runs the load"
+        if isinstance(after, EngineRun):
+            # It is there: 404s that sweeps were told before do not count any more.
+            now = self._clock.now()
+            self._change(run.experiment_task_id, lambda run: run.learn(after, now, is_sweep=False))
+        words = after.message if isinstance(after, EngineError) else "the engine still runs the load, or may do so"
         warn(LogEvent.STOP_NOT_CONFIRMED, task_id=run.started_task.task_id, reason=words)
         raise StopNotConfirmed(words)
 

@@ -68,6 +68,11 @@ class ExperimentFinishedDetail(EventDetail):
     def fault(self) -> ToldWindow:
         return ToldWindow(self.fault_started_at, self.fault_ended_at)
 
+    @property
+    def facts(self) -> tuple[str, Outcome, str | None, str | None, str | None, ToldWindow]:
+        """What ``finish_experiment`` is told, in its order."""
+        return self.experiment_task_id, self.outcome, self.reason, self.user_id, self.namespace, self.fault
+
 
 class FaultStateChangedDetail(EventDetail):
     """The fault began, ended, or both (RFC 3339); one of the two must be there."""
@@ -87,6 +92,11 @@ class FaultStateChangedDetail(EventDetail):
     @property
     def fault(self) -> ToldWindow:
         return ToldWindow(self.fault_started_at, self.fault_ended_at)
+
+    @property
+    def facts(self) -> tuple[str, ToldWindow, str | None, str | None]:
+        """What ``learn_fault_window`` is told, in its order."""
+        return self.experiment_task_id, self.fault, self.user_id, self.namespace
 
 
 class ExperimentAbortRequestedDetail(EventDetail):
