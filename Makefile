@@ -44,8 +44,9 @@ event: setup-local ## put an event on the bus of a running stack: FILE=events/ex
 test: check setup-mariadb setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
-	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional -m "not jmeter and not slow"
-	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional -m "(jmeter or slow) and not mutants"
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "not jmeter and not slow"
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist worksteal tests/reliability
+	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional --ignore=tests/reliability -m "jmeter or slow"
 
 .PHONY: build
 build: setup-dev setup-deploy ## build for Lambda (arm64, Python 3.13) into .aws-sam/build; JWT_ISSUER, JWT_AUDIENCE, CORS_ORIGINS
@@ -62,8 +63,8 @@ invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: 
 	@$(PYTHON_OF_VENV) -m local.emulator "$(FN)" "$(if $(EVENT),$(EVENT),events/$(patsubst on_%,%,$(FN)).json)"
 
 .PHONY: reliability
-reliability: setup-dev setup-mariadb ## a thousand random lives with crashes, and the mutants they must notice
-	@TANDEM_RELIABILITY_PROFILE=ci $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/reliability
+reliability: setup-dev setup-mariadb ## two thousand random lives with crashes, and each safety taken out in turn
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist worksteal tests/reliability
 
 .PHONY: bench
 bench: setup-dev setup-jmeter setup-mariadb setup-deploy ## measure every claim of speed, about ten minutes; writes bench/RESULTS.md
