@@ -9,7 +9,9 @@ class Limits:
     ``engine_start``: how much earlier we start for a fault at a fixed time. ``gate_poll``: between two looks at the
     load. ``gate_budget``: how long one invocation looks before it hands over to the next. ``start_settles``: after
     this an unanswered start that the engine does not list will not turn up any more. ``stop_claim``: for how long
-    one worker has a stop for itself. ``workflow_lost``: how old a run must be before its workflow is looked for.
+    one worker has a stop for itself. ``sweep_budget``: how long engines are asked; with what a sweep does besides, a
+    dead one costs less than 10 s. ``shard_fresh``: how old a part of a sweep may be. ``workflow_lost``: how old a run
+    must be before its workflow is looked for.
     ``dashboard``: how long one invocation waits for JMeter's dashboard of an ended run.
     ``injection_unheard``: so long after the window opened the sweep asks FIS itself about our fault.
     ``injection_settles``: after this a fault that FIS does not know was never started.
@@ -27,7 +29,7 @@ class Limits:
     injection_settles: float = 300
     finish_remembered: float = 86_400
     sweep_lease: float = 55
-    sweep_budget: float = 10
+    sweep_budget: float = 9
     sweep_batch: int = 10_000
     shard_fresh: float = 20
     message_batch: int = 500
