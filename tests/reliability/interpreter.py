@@ -31,6 +31,7 @@ _KNOWN = {
     "Succeed": set(),
     "Fail": {"Error", "Cause"},
 }
+_FIS = "arn:aws:states:::aws-sdk:fis:"
 _ANY_ERROR = "States.ALL"
 _TIMEOUT = "States.Timeout"
 
@@ -68,6 +69,10 @@ class Surroundings(Protocol):
 
     def invoke(self, function: str, payload: Json, until: float) -> Json:
         """Call a function. Raises TaskError, States.Timeout among them when ``until`` comes first."""
+        ...
+
+    def call_fis(self, action: str, parameters: Json) -> Json:
+        """Call AWS FIS. Raises TaskError by the names of its errors."""
         ...
 
     def new_token(self) -> str: ...
@@ -133,6 +138,9 @@ class Execution:
         token = self.around.new_token()
         context = {"Execution": {"Id": self.execution_id}, "Task": {"Token": token}}
         parameters = fill(state["Parameters"], data, context)
+        if state["Resource"].startswith(_FIS):
+            answer = self.around.call_fis(state["Resource"].removeprefix(_FIS), parameters)
+            return fill(state["ResultSelector"], answer, context)
         # The answer of a Lambda is JSON, whatever the handler made it of.
         answer = json.loads(json.dumps(self.around.invoke(parameters["FunctionName"], parameters["Payload"], until)))
         match state["Resource"]:

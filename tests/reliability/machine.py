@@ -12,6 +12,7 @@ from tandem.domain.engine_pool import EngineState
 from tandem.domain.strategy import Gate
 
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
+from tests.reliability.fis import FisFault
 from tests.reliability.ports import SIMULATED_KINDS, CommitFault, SendFault, StartFault
 from tests.reliability.promises import Promises, coverage
 from tests.reliability.system import LIST_LIMIT, SWEEP_EVERY_SECONDS, System
@@ -39,6 +40,7 @@ SHAPES = {
     "aborts": st.booleans(),
     "stop_on_completion": st.booleans(),
     "gate": st.sampled_from([Gate(timeout_sec=3), Gate(timeout_sec=8, min_throughput=10.0, max_error_rate=0.2)]),
+    "fault_seconds": st.sampled_from([None, None, 3.0, 40.0, 900.0]),
     "fault_in": st.sampled_from([None, None, 2.0, 12.0, 45.0]),
     "copies": st.lists(SOON, min_size=1, max_size=3),
     "kills": st.one_of(st.just([]), st.lists(st.integers(1, 70), min_size=1, max_size=3)),
@@ -111,6 +113,7 @@ class SystemMachine(RuleBasedStateMachine):
         aborts: bool,
         stop_on_completion: bool,
         gate: Gate,
+        fault_seconds: float | None,
         fault_in: float | None,
         copies: list[float],
         kills: list[int],
@@ -128,6 +131,7 @@ class SystemMachine(RuleBasedStateMachine):
             number,
             copies=copies,
             fault_in=fault_in,
+            fault_seconds=fault_seconds,
             start_before_fault_sec=lead,
             traffic_duration_sec=lead + duration,
             abort_on_load_failure=aborts,
@@ -288,6 +292,14 @@ class SystemMachine(RuleBasedStateMachine):
     def step_functions_fail(self, faults: list[StartFault]) -> None:
         self.system.calm = False
         self.system.workflows.faults += faults
+
+    @rule(faults=st.lists(st.sampled_from(FisFault), min_size=1, max_size=5), lost=st.integers(0, 3), then=A_WHILE)
+    def fis_fails(self, faults: list[FisFault], lost: int, then: float) -> None:
+        """Calls of FIS, and events of its own that never come."""
+        self.system.calm = False
+        self.system.fis.faults += faults
+        self.system.fis.events_to_lose += lost
+        self.simulation.run_for(then)
 
     # --- what must hold ---------------------------------------------------------------------------------------------
 

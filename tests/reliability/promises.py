@@ -71,6 +71,7 @@ class Promises:
 
     def check_owned(self) -> None:
         """Some sweeps after the faults: no load runs that no active task owns, unless the engine hides it from us."""
+        self._check_faults()
         if self._system.simulation.now < self._system.late_until:
             return
         active = {row.task_id for row in self._system.rows(_TASK) if not TaskStatus(row.status).ended}
@@ -85,12 +86,29 @@ class Promises:
                 owner = names[execution_id].removeprefix(NAME_PREFIX)
                 self.demand(owner in active, f"nobody owns {execution_id}, and it still runs")
 
+    def _check_faults(self) -> None:
+        """No fault of ours goes on that is to be stopped; each began once, and only behind an open window."""
+        runs = {row.task_id: row for row in self._system.rows(_RUN)}
+        injections = self._system.fis.experiments
+        self.demand(len({each.task_id for each in injections}) == len(injections), "two faults for one task")
+        for each in injections:
+            run = runs[each.task_id]
+            self.demand(run.window_opened_at is not None, f"{each.injection_id} began without an open window")
+            stopped = run.abort_requested_at is not None or run.finished_at is not None
+            self.demand(not stopped or each.state.ended, f"{each.injection_id} goes on after an abort or an end")
+            self.demand(
+                run.injection_id in {None, each.injection_id},
+                f"{run.experiment_task_id} knows another fault than its own",
+            )
+
     # --- in the end -------------------------------------------------------------------------------------------------
 
     def check_in_the_end(self) -> None:
         """Everything that must be so when nothing goes wrong any more and enough time has passed."""
         system = self._system
         self._after_commit()
+        self._check_faults()
+        self.demand(not system.fis.running, f"faults go on: {[each.injection_id for each in system.fis.running]}")
         tasks = {row.task_id: row for row in system.rows(_TASK)}
         runs = system.rows(_RUN)
         running = system.our_loads()
@@ -209,6 +227,8 @@ def coverage(system: System) -> Counter[str]:
         counted["windows without"] += row.window_load_proven is False
         counted["aborts"] += row.abort_requested_at is not None
         counted["ended before its start"] += row.task_id is None
+    for injection in system.fis.by_token.values():
+        counted[f"fault {injection.state}"] += 1
     for execution in system.executions.values():
         counted[f"workflow {execution.status}"] += 1
     return counted

@@ -30,6 +30,7 @@ from tests.factories.experiments import OWNER, definition, strategy
 from tests.fakes import trap_engine
 from tests.fakes.engine_traps import DEPLOYED, Call, Traps
 from tests.fakes.trap_engine import TrapEngine
+from tests.reliability.fis import SimulatedFis
 from tests.reliability.interpreter import Execution, ExecutionFailed, Json, TaskError
 from tests.reliability.ports import (
     CommitFaults,
@@ -163,6 +164,8 @@ class System:
         self.sender = SimulatedSender(self.simulation, self._deliver)
         self.workflows = SimulatedWorkflows(self.simulation, self._begin_execution, self._running)
         ports["workflows"] = self.workflows
+        self.fis = SimulatedFis(self.simulation, self._tell_of_fault)
+        ports["injections"] = self.fis
         ports["objects"] = None
         from tandem.services.deliver_messages import DeliverMessages
 
@@ -237,7 +240,7 @@ class System:
         kept = strategy(
             strategy_id=f"lstrategy_{number}",
             definition_id=planned.definition_id,
-            experiment_id=f"exp-{number}",
+            experiment_id=self._experiment_id(number),
             **changes,
         )
 
@@ -248,20 +251,38 @@ class System:
         self._at_once(add)
 
     def start_experiment(
-        self, number: int, *, copies: Sequence[float] = (0.0,), fault_in: float | None = None, **changes: Any
+        self,
+        number: int,
+        *,
+        copies: Sequence[float] = (0.0,),
+        fault_in: float | None = None,
+        fault_seconds: float | None = None,
+        **changes: Any,
     ) -> None:
-        """The platform starts an experiment; its event comes after each of these delays."""
+        """The platform starts an experiment; its event comes after each of these delays.
+
+        ``fault_seconds``: it is one of FIS, whose fault lasts so long.
+        """
+        if fault_seconds is not None:
+            self.fis.seconds_of[f"EXT{number}"] = fault_seconds
+            self.expect_until(fault_seconds)
         self.plan(number, **changes)
         fault_at = None if fault_in is None else iso_utc(self.clock.now() + timedelta(seconds=fault_in))
         for delay in copies:
             self.event_after(
                 delay,
                 "ExperimentStarting",
-                experimentId=f"exp-{number}",
+                experimentId=self._experiment_id(number),
                 experimentTaskId=f"et-{number}",
                 userId="alice",
                 faultAt=fault_at,
             )
+
+    def _experiment_id(self, number: int) -> str:
+        return f"fis:EXT{number}" if f"EXT{number}" in self.fis.seconds_of else f"exp-{number}"
+
+    def _tell_of_fault(self, detail: Json) -> None:
+        self.simulation.after(0.0, lambda: self._deliver_event("OnFisStateChangeFunction", {"detail": detail}))
 
     def event_after(self, seconds: float, detail_type: str, **detail: Any) -> None:
         """The platform puts an event; it reaches its function after so long, and again until it was taken."""
@@ -424,6 +445,8 @@ class System:
         self.commit_faults.planned.clear()
         self.sender.faults.clear()
         self.workflows.faults.clear()
+        self.fis.faults.clear()
+        self.fis.events_to_lose = 0
         for side in self.sides:
             side.transport.late_starts.clear()
             side.transport.down_until = 0.0
@@ -440,6 +463,7 @@ class System:
             and self.simulation.now > self._expected_until
             and not self._running()
             and not self.our_loads()
+            and not self.fis.running
             and not self.rows(tables.outbox)
             and all(row.settled for row in self.rows(tables.run))
         )
@@ -490,6 +514,9 @@ class _Surroundings:
 
     def jitter(self) -> float:
         return self._simulation.random.random()
+
+    def call_fis(self, action: str, parameters: Json) -> Json:
+        return self._system.fis.call(action, parameters)
 
     def new_token(self) -> str:
         self._system._tokens_made += 1

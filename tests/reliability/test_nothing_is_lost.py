@@ -19,6 +19,8 @@ MUST_OCCUR = (
     "windows without",
     "aborts",
     "ended before its start",
+    "fault COMPLETED",
+    "fault STOPPED",
     "task SUCCEEDED",
     "task FAILED",
     "task STOPPED",
