@@ -78,6 +78,8 @@ def run_on_engine(engine: EngineProcess, load: Load) -> Reached:
     ended = engine.status(execution_id)
     if ended["status"] != "COMPLETED":
         raise RuntimeError(f"the run on the engine ended {ended['status']}: {ended['errorMessage']}")
+    # Its dashboard is made after the run; the next run must not share the machine with it.
+    engine.dashboard_exists(execution_id)
     return _reached(engine.data / ended["resultPath"], peak)
 
 
