@@ -60,8 +60,14 @@ def _start_bare(jmeter: JMeter, load: Load, directory: Path, jvm_arguments: Sequ
     own = [*jvm_arguments, "-Djava.awt.headless=true", f"-Djava.util.prefs.userRoot={directory}"]
     environment = {**os.environ, **jmeter.environment(own)}
     with (directory / "output.txt").open("wb") as output:
+        # A session of its own, as the engine's runs have: Linux shares the processor among sessions first.
         return subprocess.Popen(
-            jmeter.command(own, arguments), cwd=directory, env=environment, stdout=output, stderr=subprocess.STDOUT
+            jmeter.command(own, arguments),
+            cwd=directory,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
