@@ -15,7 +15,15 @@ from local.settings import PROJECT
 
 _HERE = Path(__file__).resolve().parent
 RESULTS = _HERE / "RESULTS.md"
-BENCHES = ("sweep_tasks", "analyse_samples", "start_functions", "open_windows", "count_transitions", "drive_engine")
+BENCHES = (
+    "sweep_tasks",
+    "sweep_shards",
+    "analyse_samples",
+    "start_functions",
+    "open_windows",
+    "count_transitions",
+    "drive_engine",
+)
 LOGS = PROJECT / ".build" / "bench"
 """What the benches and the product in them said besides, one file each."""
 
