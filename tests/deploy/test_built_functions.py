@@ -65,6 +65,7 @@ def _check(name: str, answer: Any, started: Emulator) -> None:
             "on_stop_requested": lambda: answer == {"batchItemFailures": []},
             "on_task_state_changed": lambda: answer == {"batchItemFailures": []},
             "sync_tasks": lambda: answer["skipped"] is False,
+            "sync_task_shard": lambda: answer == {"batchItemFailures": []},
             "clean_up_expired": lambda: answer["complete"] is True,
             "publish_statistics": lambda: answer["DatabaseBytes"] > 0 and '"_aws"' in started.log(),
             "poll_chaosblade_box": lambda: answer["complete"] is True and answer["asked"] > 0,
