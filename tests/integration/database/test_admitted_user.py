@@ -18,20 +18,20 @@ def admin(mariadb_url: str) -> Iterator[Engine]:
     engine = open_engine(Connections(mariadb_url))
     yield engine
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP USER IF EXISTS 'tandem_functions'@'%%'")
+        connection.exec_driver_sql("DROP USER IF EXISTS 'admitted_user'@'%%'")
     engine.dispose()
 
 
 def as_user(mariadb_url: str, password: str) -> Engine:
-    return create_engine(make_url(mariadb_url).set(username="tandem_functions", password=password), poolclass=NullPool)
+    return create_engine(make_url(mariadb_url).set(username="admitted_user", password=password), poolclass=NullPool)
 
 
 def admit(admin: Engine, password: str, *, tls: bool = False) -> str:
-    return DatabaseUsers(admin, Login("tandem_functions", password), tls=tls).admit()
+    return DatabaseUsers(admin, Login("admitted_user", password), tls=tls).admit()
 
 
 def test_it_works_with_rows_and_cannot_touch_the_schema_or_other_schemas(admin: Engine, mariadb_url: str) -> None:
-    assert admit(admin, "it's a %s 'secret'") == "tandem_functions"
+    assert admit(admin, "it's a %s 'secret'") == "admitted_user"
     with as_user(mariadb_url, "it's a %s 'secret'").begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO t_chaos_load_test_lease (name, holder, expires_at) VALUES ('x', 'y', NOW())"
@@ -61,7 +61,7 @@ def test_again_is_harmless_and_takes_the_password_as_it_is_now(admin: Engine, ma
 def test_tls_is_asked_of_it_where_we_use_it_ourselves(admin: Engine) -> None:
     admit(admin, "first", tls=True)
     with admin.connect() as connection:
-        shown = connection.exec_driver_sql("SHOW CREATE USER 'tandem_functions'@'%%'").scalar_one()
+        shown = connection.exec_driver_sql("SHOW CREATE USER 'admitted_user'@'%%'").scalar_one()
     assert "REQUIRE SSL" in shown
 
 
