@@ -16,7 +16,7 @@ from tests.reliability.system import LIST_LIMIT, System
 
 _GOING = {"PENDING", "RUNNING"}
 _BEFORE_A_LOCK = timedelta(seconds=10)
-"""Each process reads the clock before it waits for the row: two moments may be the other way round than their commits."""
+"""Each process reads the clock before it waits for the row: moments may be the other way round than commits."""
 _TASK, _RUN, _AUDIT, _OUTBOX = tables.task, tables.run, tables.audit, tables.outbox
 
 
