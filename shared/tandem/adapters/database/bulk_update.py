@@ -48,7 +48,7 @@ class BulkUpdate:
         fields += [(name, self.table.c[name]) for name in columns]
         found = 0
         for first in range(0, len(rows), MOST_ROWS):
-            batch = [[_plain(column, row[name]) for name, column in fields] for row in rows[first : first + MOST_ROWS]]
+            batch = [_sent(fields, row) for row in rows[first : first + MOST_ROWS]]
             document = json.dumps(batch, ensure_ascii=False, separators=(",", ":"))
             found += connection.exec_driver_sql(statement, (document,)).rowcount
         return found
@@ -60,11 +60,15 @@ def _statement(update: BulkUpdate, columns: tuple[str, ...], dialect: str) -> st
 
 
 def _write_mysql(update: BulkUpdate, columns: tuple[str, ...]) -> str:
-    """Without STRAIGHT_JOIN a small table would be scanned, and rows that others hold be waited for."""
+    """Without STRAIGHT_JOIN a small table would be scanned, and rows that others hold be waited for.
+
+    Nothing is asked of JSON_TABLE in which MySQL and MariaDB could differ: it gives numbers and texts, a value that is
+    absent is NULL in both, and a text becomes a date where it is assigned, as in any other statement.
+    """
     key: Any = update.table.c[update.key].type
     kinds = [f"VARCHAR({key.length})"]
     kinds += [_mysql_type(update.table.c[name]) for name in (*[column for column, _ in update.guarded], *columns)]
-    given = ", ".join(f"v{at} {kind} PATH '$[{at}]' ERROR ON ERROR" for at, kind in enumerate(kinds))
+    given = ", ".join(f"v{at} {kind} PATH '$.v{at}' NULL ON EMPTY ERROR ON ERROR" for at, kind in enumerate(kinds))
     changes, guards = _parts(update, columns, lambda at: f"c.v{at}", "r.")
     table = f"{update.table.name} AS r FORCE INDEX ({update.index}) ON r.{update.key} = c.v0"
     source = f"JSON_TABLE(%s, '$[*]' COLUMNS ({given})) AS c"
@@ -72,8 +76,8 @@ def _write_mysql(update: BulkUpdate, columns: tuple[str, ...]) -> str:
 
 
 def _write_sqlite(update: BulkUpdate, columns: tuple[str, ...]) -> str:
-    changes, guards = _parts(update, columns, lambda at: f"json_extract(c.value, '$[{at}]')", "")
-    found = f"r.{update.key} = json_extract(c.value, '$[0]') AND {update.condition}{guards}"
+    changes, guards = _parts(update, columns, lambda at: f"json_extract(c.value, '$.v{at}')", "")
+    found = f"r.{update.key} = json_extract(c.value, '$.v0') AND {update.condition}{guards}"
     return f"UPDATE {update.table.name} AS r SET {changes} FROM json_each(?) AS c WHERE {found}"  # noqa: S608 - our own names
 
 
@@ -86,9 +90,12 @@ def _parts(update: BulkUpdate, columns: tuple[str, ...], given: Callable[[int], 
 
 def _mysql_type(column: Column[Any]) -> str:
     """Wide enough that a value that is too long fails at the table's own column, as in any other statement."""
-    if isinstance(column.type, UtcDateTime):
-        return "DATETIME(6)"
     return "BIGINT" if isinstance(column.type, Integer | SmallInteger | Boolean) else "LONGTEXT"
+
+
+def _sent(fields: Sequence[tuple[str, Column[Any]]], row: Values) -> dict[str, Any]:
+    """A row as it travels: what is None stays away."""
+    return {f"v{at}": _plain(column, row[name]) for at, (name, column) in enumerate(fields) if row[name] is not None}
 
 
 def _plain(column: Column[Any], value: Any) -> Any:
