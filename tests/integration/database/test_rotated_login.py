@@ -34,7 +34,7 @@ def admin(mariadb_url: str) -> Iterator[Engine]:
 def secret(mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        made = boto3.client("secretsmanager").create_secret(Name="database", SecretString=login("first"))
+        made = boto3.client("secretsmanager").create_secret(Name="rotated-login", SecretString=login("first"))
         yield made["ARN"]
 
 
