@@ -194,7 +194,7 @@ def _broken(slo: Slo, baseline: Phase | None, after: list[Phase], felt: Recovery
             reasons.append(
                 Reason(
                     ReasonCode.ERROR_RATE_ABOVE_SLO,
-                    f"{name}: the error rate was {errors:.4f}, the slo allows {slo.max_error_rate:g}",
+                    f"{name}: the error rate was {errors:.2%}, the slo allows {slo.max_error_rate * 100:g}%",
                 )
             )
         usual = None if baseline is None else baseline.summary.requests_per_sec
@@ -204,8 +204,8 @@ def _broken(slo: Slo, baseline: Phase | None, after: list[Phase], felt: Recovery
                 reasons.append(
                     Reason(
                         ReasonCode.THROUGHPUT_BELOW_SLO,
-                        f"{name}: throughput was {ratio:.3f} of the baseline's, "
-                        f"the slo asks for {slo.min_throughput_ratio:g}",
+                        f"{name}: throughput was {ratio:.1%} of the baseline's, "
+                        f"the slo asks for {slo.min_throughput_ratio * 100:g}%",
                     )
                 )
     if slo.max_recovery_sec is not None and felt is not None and felt.recovered is not None:
