@@ -64,6 +64,7 @@ def _check(name: str, answer: Any, started: Emulator) -> None:
         expected: dict[str, Callable[[], bool]] = {
             "on_stop_requested": lambda: answer == {"batchItemFailures": []},
             "on_task_state_changed": lambda: answer == {"batchItemFailures": []},
+            "manage_engines": lambda: [engine["state"] for engine in answer["engines"]] == ["active"],
             "sync_tasks": lambda: answer["skipped"] is False,
             "sync_task_shard": lambda: answer == {"batchItemFailures": []},
             "clean_up_expired": lambda: answer["complete"] is True,

@@ -172,7 +172,8 @@ def test_the_state_machine_parses_as_amazon_states_language() -> None:
 
 
 def asl_validator(file: Path) -> subprocess.CompletedProcess[str]:
-    place = Path(run_script("scripts/setup_asl_validator.sh").splitlines()[-1])
+    run_script("scripts/setup_asl_validator.sh")
+    place = PROJECT / ".build" / "tools" / "asl_validator"
     program = place / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"
     command = [str(place / "node"), str(program), "--json-path", str(file)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
