@@ -177,7 +177,10 @@ class Promises:
         if windows and run.fault_at is not None and windows[0]["loadProven"]:
             self.demand(run.window_opened_at >= run.fault_at, f"{name}: the window opened before its moment")
         if aborts:
-            self.demand(run.load_failure is not None, f"{name}: an abort without a lost load")
+            # A fault of our own is aborted as well when nobody is left to lead it, however its load ended.
+            well = {each.arn for each in self._system.executions.values() if each.status == "SUCCEEDED"}
+            unled = run.experiment_id.startswith("fis:") and run.workflow_arn not in well
+            self.demand(run.load_failure is not None or unled, f"{name}: an abort without a lost load")
 
     def _check_accepted(self, runs: list[Any], tasks: dict[str, Any]) -> None:
         """What was answered as done is still known."""
