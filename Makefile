@@ -8,13 +8,14 @@ PYTHON_OF_VENV := .venv/bin/python
 JMX ?=
 TARGET ?=
 FILE ?=
+ENGINES ?=
 REQUIREMENT_SETS := runtime analysis migrations engine local dev jmeter sam scan emulator node
 JWT_ISSUER ?=
 JWT_AUDIENCE ?=
 CORS_ORIGINS ?=
 FN ?=
 EVENT ?=
-export PYTHON JMX TARGET FILE JWT_ISSUER JWT_AUDIENCE CORS_ORIGINS
+export PYTHON JMX TARGET FILE ENGINES JWT_ISSUER JWT_AUDIENCE CORS_ORIGINS
 
 .PHONY: help
 help: ## list the targets
@@ -28,8 +29,8 @@ demo: setup-local ## see it at work, about a minute; JMX=my.jmx TARGET=http://12
 	@$(PYTHON_OF_VENV) -m local demo $(if $(JMX),--jmx "$$JMX") $(if $(TARGET),--target "$$TARGET")
 
 .PHONY: up
-up: setup-local ## start the whole stack on this machine; Ctrl-C stops it
-	@exec $(PYTHON_OF_VENV) -m local up
+up: setup-local ## start the whole stack on this machine; Ctrl-C stops it; ENGINES=2 starts two engines
+	@exec $(PYTHON_OF_VENV) -m local up $(if $(ENGINES),--engines "$$ENGINES")
 
 .PHONY: engine
 engine: setup-local ## start the JMeter engine alone, on port 8008; Ctrl-C stops it
