@@ -55,6 +55,18 @@ def test_a_run_comes_back_as_it_went_in(database: SqlDatabase) -> None:
     assert found.started_task.start_time == NOON
 
 
+def test_a_text_comes_back_as_it_went_in_whatever_it_holds(database: SqlDatabase) -> None:
+    """A row travels as one JSON text, which has words of its own for quotes, controls and what no plane holds."""
+    odd = "".join(map(chr, range(1, 0xA1))) + '\u2028\ufeff\\u0041 \U0001f680 "}],null'
+    opened = open_run()
+    opened.request_stop(StopReason.USER, odd, seconds_after_noon(20))
+    before = kept(opened)
+    add(database, opened)
+    found = database.read(lambda uow: uow.runs.get("et-1"))
+    assert found is not None
+    assert kept(found) == before
+
+
 def test_saving_a_run_writes_its_story_and_its_messages_with_it(database: SqlDatabase, sql_engine: Engine) -> None:
     add(database, started_run())
 

@@ -1,15 +1,16 @@
 """Experiment runs with their tasks: read as one, locked as one, written as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal, or_, select
 
 from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.bulk_update import BulkUpdate
 from tandem.adapters.database.documents import RUN_PLAN
 from tandem.adapters.database.outbox import SqlOutbox
+from tandem.adapters.database.row_documents import RowDocument
 from tandem.domain.engine_state import StopReason
 from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.identity import Owner
@@ -20,12 +21,11 @@ from tandem.domain.task import LoadTestTask, TaskStatus
 from tandem.domain.unsettled_run import UnsettledRun
 
 _TASK, _RUN = tables.task, tables.run
-_COLUMNS = [
-    *[column.label(f"task_{column.name}") for column in _TASK.c],
-    *[column.label(f"run_{column.name}") for column in _RUN.c],
-]
-_RUN_WITH_TASK = select(*_COLUMNS).select_from(_RUN.outerjoin(_TASK, _TASK.c.task_id == _RUN.c.task_id))
-_TASK_WITH_RUN = select(*_COLUMNS).select_from(_TASK.outerjoin(_RUN, _TASK.c.task_id == _RUN.c.task_id))
+_WHOLE = RowDocument(
+    {f"task_{column.name}": column for column in _TASK.c} | {f"run_{column.name}": column for column in _RUN.c}
+)
+_RUN_WITH_TASK = select(_WHOLE.column).select_from(_RUN.outerjoin(_TASK, _TASK.c.task_id == _RUN.c.task_id))
+_TASK_WITH_RUN = select(_WHOLE.column).select_from(_TASK.outerjoin(_RUN, _TASK.c.task_id == _RUN.c.task_id))
 
 _PLAIN_FIELDS = (
     "workflow_arn",
@@ -59,7 +59,8 @@ _PLAIN_FIELDS = (
     "engine",
     "threads",
 )
-_UNSETTLED = select(
+# In the order of UnsettledRun's members.
+_SHORT_COLUMNS = [
     _RUN.c.experiment_task_id,
     _TASK.c.task_id,
     _TASK.c.status,
@@ -77,7 +78,9 @@ _UNSETTLED = select(
     _RUN.c.missing_sweeps,
     _RUN.c.watched,
     _RUN.c.engine,
-).select_from(_RUN.join(_TASK, _TASK.c.task_id == _RUN.c.task_id))
+]
+_SHORT = RowDocument({column.name: column for column in _SHORT_COLUMNS})
+_UNSETTLED = select(_SHORT.column).select_from(_RUN.join(_TASK, _TASK.c.task_id == _RUN.c.task_id))
 
 
 class RowChanged(Exception):
@@ -88,7 +91,7 @@ class SqlRuns:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.measured: list[dict[str, float]] = []
-        self._locked: dict[str, RowMapping] = {}
+        self._locked: dict[str, Mapping[str, Any]] = {}
 
     def add(self, run: ExperimentRun) -> None:
         """Insert a new run, with its task when it has one."""
@@ -153,8 +156,8 @@ class SqlRuns:
         if shard is not None:
             # The index alone tells which rows these are.
             wanted.append(_RUN.c.id % shard.of == shard.number)
-        rows = self._connection.execute(_UNSETTLED.where(*wanted).order_by(_RUN.c.id).limit(limit))
-        return [UnsettledRun(*_short(row)) for row in rows]
+        query = _UNSETTLED.where(*wanted).order_by(_RUN.c.id).limit(limit)
+        return [_short(values) for values in _SHORT.values(self._connection, query)]
 
     def count_unsettled(self) -> int:
         return self._connection.execute(select(func.count()).where(_RUN.c.settled == 0)).scalar_one()
@@ -230,17 +233,16 @@ class SqlRuns:
             run.messages.clear()
             run.loaded_status = None if run.task is None else run.task.status
 
-    def _lock(self, query: Select[Any]) -> list[ExperimentRun]:
-        rows = self._connection.execute(query.with_for_update()).all()
-        self._locked.update((row.run_experiment_task_id, row._mapping) for row in rows)
+    def _lock(self, query: Select[str]) -> list[ExperimentRun]:
+        rows = list(_WHOLE.rows(self._connection, query.with_for_update()))
+        self._locked.update((row["run_experiment_task_id"], row) for row in rows)
         return [_run(row) for row in rows]
 
-    def _first(self, query: Select[Any]) -> ExperimentRun | None:
-        row = self._connection.execute(query).first()
-        return None if row is None else _run(row)
+    def _first(self, query: Select[str]) -> ExperimentRun | None:
+        return next(iter(self._all(query)), None)
 
-    def _all(self, query: Select[Any]) -> list[ExperimentRun]:
-        return [_run(row) for row in self._connection.execute(query)]
+    def _all(self, query: Select[str]) -> list[ExperimentRun]:
+        return [_run(row) for row in _WHOLE.rows(self._connection, query)]
 
 
 def _visible(owner: Owner) -> list[ColumnElement[bool]]:
@@ -290,34 +292,34 @@ _SAVE_TASK = BulkUpdate(_TASK, "task_id", "uk_task_id", (("status", "status_befo
 _SAVE_RUN = BulkUpdate(_RUN, "experiment_task_id", "uk_run_experiment_task_id")
 
 
-def _task(row: Row[Any]) -> LoadTestTask:
+def _task(row: Mapping[str, Any]) -> LoadTestTask:
     return LoadTestTask(
-        task_id=row.task_task_id,
-        strategy_id=row.task_strategy_id,
-        experiment_task_id=row.task_experiment_task_id,
-        user_id=row.task_user_id,
-        namespace=row.task_namespace,
-        created_at=row.task_gmt_create,
-        updated_at=row.task_gmt_modified,
-        status=TaskStatus(row.task_status),
-        execution_id=row.task_execution_id,
-        start_time=row.task_start_time,
-        end_time=row.task_end_time,
-        error_message=row.task_error_message,
-        result_path=row.task_result_path,
-        report_path=row.task_report_path,
-        log_path=row.task_log_path,
+        task_id=row["task_task_id"],
+        strategy_id=row["task_strategy_id"],
+        experiment_task_id=row["task_experiment_task_id"],
+        user_id=row["task_user_id"],
+        namespace=row["task_namespace"],
+        created_at=row["task_gmt_create"],
+        updated_at=row["task_gmt_modified"],
+        status=TaskStatus(row["task_status"]),
+        execution_id=row["task_execution_id"],
+        start_time=row["task_start_time"],
+        end_time=row["task_end_time"],
+        error_message=row["task_error_message"],
+        result_path=row["task_result_path"],
+        report_path=row["task_report_path"],
+        log_path=row["task_log_path"],
     )
 
 
-def _short(values: Sequence[Any]) -> tuple[Any, ...]:
-    """The columns of _UNSETTLED as the members of an UnsettledRun."""
-    return (*values[:2], TaskStatus(values[2]), *values[3:])
+def _short(values: Sequence[Any]) -> UnsettledRun:
+    experiment_task_id, task_id, status, *others = values
+    return UnsettledRun(experiment_task_id, task_id, TaskStatus(status), *others)
 
 
-def _run(row: Row[Any]) -> ExperimentRun:
-    task = None if row.task_task_id is None else _task(row)
-    if row.run_experiment_task_id is None:
+def _run(row: Mapping[str, Any]) -> ExperimentRun:
+    task = None if row["task_task_id"] is None else _task(row)
+    if row["run_experiment_task_id"] is None:
         # A task from before there were runs: it is known by its own row alone.
         assert task is not None  # noqa: S101 - an outer join has one side
         return ExperimentRun(
@@ -327,16 +329,15 @@ def _run(row: Row[Any]) -> ExperimentRun:
             task=task,
             loaded_status=task.status,
         )
-    values = row._mapping
-    plain = {name: values[f"run_{name}"] for name in _PLAIN_FIELDS}
+    plain = {name: row[f"run_{name}"] for name in _PLAIN_FIELDS}
     plain["outcome"] = None if plain["outcome"] is None else Outcome(plain["outcome"])
     plain["stop_cause"] = None if plain["stop_cause"] is None else StopReason(plain["stop_cause"])
     return ExperimentRun(
-        experiment_task_id=row.run_experiment_task_id,
-        created_at=row.run_gmt_create,
-        owner=None if row.run_user_id is None else Owner(row.run_user_id, row.run_namespace),
-        experiment_id=row.run_experiment_id,
-        plan=None if row.run_plan is None else RUN_PLAN.validate_json(row.run_plan),
+        experiment_task_id=row["run_experiment_task_id"],
+        created_at=row["run_gmt_create"],
+        owner=None if row["run_user_id"] is None else Owner(row["run_user_id"], row["run_namespace"]),
+        experiment_id=row["run_experiment_id"],
+        plan=None if row["run_plan"] is None else RUN_PLAN.validate_json(row["run_plan"]),
         task=task,
         loaded_status=None if task is None else task.status,
         **plain,
