@@ -1,11 +1,14 @@
 """A pool of engines without any network: what runs, as a test says it, and silence for engines that are down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tandem.domain.engine_pool import DEFAULT_ENGINE, EngineNotInPool, PooledEngine
 from tandem.domain.errors import EngineUnavailable
 from tandem.domain.load_engine import EngineRun, EngineStatus, LoadEngine, StatusAnswer, Survey
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -26,6 +29,9 @@ class SurveyedEngines:
 
     def health(self) -> Mapping[str, bool]:
         return {name: name not in self.down for name in self.names}
+
+    def side_by_side(self, names: Sequence[str], ask: Callable[[str], T]) -> Mapping[str, T]:
+        return {name: ask(name) for name in names}
 
     def survey(self, wanted: Mapping[str, Sequence[str]], budget_seconds: float) -> Mapping[str, Survey]:
         return {name: self._survey(name, wanted.get(name, ())) for name in dict.fromkeys([*self.names, *wanted])}

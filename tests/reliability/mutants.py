@@ -18,6 +18,7 @@ from tandem.domain import engine_state
 from tandem.domain.errors import EngineAnswerLost, EngineUnavailable
 from tandem.domain.experiment_run import AuditEntry, ExperimentRun
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
+from tandem.domain.load_part import LoadPart
 from tandem.domain.messages import Channel, Message
 from tandem.domain.ports import StoredMessage, UnitOfWork
 from tandem.domain.task import TaskStatus
@@ -176,14 +177,16 @@ def a_lease_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def the_engines_yes_to_a_stop_believed(patch: pytest.MonkeyPatch) -> None:
     def stop(self: StopLoadOfRun, run: ExperimentRun) -> ExperimentRun:
-        self._engines.of(run.engine_name).stop(run.started_task.execution_id or "")
-        return self._learn(run, _ended(run, EngineStatus.STOPPED))
+        for part in run.load_parts:
+            self._engines.of(part.engine).stop(part.execution_id or "")
+            run = self._learn(run, part, _ended(part, EngineStatus.STOPPED))
+        return run
 
     patch.setattr(StopLoadOfRun, "_stop", stop)
 
 
-def _ended(run: ExperimentRun, status: EngineStatus) -> EngineRun:
-    return EngineRun(run.started_task.execution_id or "", status, status, test_name=None)
+def _ended(part: LoadPart, status: EngineStatus) -> EngineRun:
+    return EngineRun(part.execution_id or "", status, status, test_name=None)
 
 
 def an_early_end_not_remembered(patch: pytest.MonkeyPatch) -> None:
@@ -252,7 +255,7 @@ def stops_not_repeated(patch: pytest.MonkeyPatch) -> None:
 
 def a_404_to_the_stop_believed(patch: pytest.MonkeyPatch) -> None:
     """Neither the engine's list nor the sweeps are asked whether the 404 is true."""
-    patch.setattr(StopLoadOfRun, "_listed", lambda self, run: None)
+    patch.setattr(StopLoadOfRun, "_listed", lambda self, run, part: None)
     patch.setattr(stop_load, "SWEEPS_THAT_MISS_IT", 0)
 
 

@@ -1,8 +1,8 @@
 """The daily clean-up: batches, its limit of time, and files without a row."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TypeVar, cast
 
 import pytest
 from tandem.domain.engine_pool import EngineNotInPool, PooledEngine
@@ -15,6 +15,7 @@ from tandem.services.publish_statistics import metrics_of
 
 from tests.factories.experiments import NOON
 
+T = TypeVar("T")
 DAY = timedelta(days=1)
 ENGINE = "default"
 
@@ -109,6 +110,9 @@ class Engines:
         return answer
 
     def pool(self) -> Sequence[PooledEngine]:
+        raise NotImplementedError
+
+    def side_by_side(self, names: Sequence[str], ask: Callable[[str], T]) -> Mapping[str, T]:
         raise NotImplementedError
 
     def survey(self, wanted: Mapping[str, Sequence[str]], budget_seconds: float) -> Mapping[str, Survey]:

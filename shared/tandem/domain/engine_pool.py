@@ -1,15 +1,17 @@
 """The engines that may run loads: what is known of each, and which one the next load goes to."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from tandem.domain.errors import Conflict, EngineUnavailable, FieldFault, InvalidValue, NotFound
 from tandem.domain.load_engine import LoadEngine, Survey
+
+T = TypeVar("T")
 
 DEFAULT_ENGINE = "default"
 """The name of the one engine of a pool of one, and of the engine of runs from before there was a pool."""
@@ -113,6 +115,10 @@ class LoadEngines(Protocol):
 
     def of(self, name: str) -> LoadEngine:
         """The engine of that name. Raises EngineNotInPool."""
+        ...
+
+    def side_by_side(self, names: Sequence[str], ask: Callable[[str], T]) -> Mapping[str, T]:
+        """``ask`` for every name, all at the same time; what it raises is raised when all are done."""
         ...
 
     def survey(self, wanted: Mapping[str, Sequence[str]], budget_seconds: float) -> Mapping[str, Survey]:

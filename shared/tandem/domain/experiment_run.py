@@ -6,19 +6,21 @@ told when that has committed. All times are aware UTC.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from tandem.domain.definition import LoadTestDefinition
-from tandem.domain.engine_state import Ended, Running, StopOrder, StopReason, TaskFacts, judge
+from tandem.domain.engine_state import Ended, StopOrder, StopReason, TaskFacts, Verdict, judge
 from tandem.domain.errors import Conflict, InvalidValue
 from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.identity import Owner
 from tandem.domain.injection import Injection, InjectionState, client_token
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, StatusAnswer
+from tandem.domain.load_part import LoadPart, divided, fitting, together
 from tandem.domain.measurements import RunMetric
 from tandem.domain.messages import Channel, EventName, Message, StopWhat, Subject
 from tandem.domain.strategy import LoadTestStrategy
@@ -190,13 +192,7 @@ _OUTCOME_OF = {
 _WINDOW_TO_COME = frozenset({NextStep.CONTINUE, NextStep.OPEN_UNPROVEN})
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _UNTIL_THE_NEXT_SWEEP = timedelta(seconds=35)
-_LONGEST_PATH = 512
 _TIME_TO_NOTE_INJECTION = 60
-
-
-def _fitting(path: str | None) -> str | None:
-    """A path that its column takes; one that is longer is of no use and must not spoil what is written with it."""
-    return None if path is None or len(path) > _LONGEST_PATH else path
 
 
 @dataclass(slots=True)
@@ -245,6 +241,7 @@ class ExperimentRun(Undone):
     missing_sweeps: int = 0
     engine: str | None = None
     threads: int | None = None
+    parts: list[LoadPart] = field(default_factory=list)
 
     loaded_status: TaskStatus | None = None
     audit: list[AuditEntry] = field(default_factory=list)
@@ -287,6 +284,29 @@ class ExperimentRun(Undone):
     def may_be_on_engine(self) -> bool:
         """A start was sent, or may have been: only the engine can say that nothing runs."""
         return self.start_attempted_at is not None or (self.task is not None and self.task.execution_id is not None)
+
+    @property
+    def load_parts(self) -> list[LoadPart]:
+        """The load as parts, each on one engine; a load on one engine is a part that is shown, not kept."""
+        if self.parts:
+            return self.parts
+        task = self.task
+        whole = LoadPart(self.engine_name, self.threads or 0, self.start_attempted_at)
+        whole.missing_sweeps = self.missing_sweeps
+        if task is not None and task.execution_id is not None:
+            whole.execution_id, whole.accepted_at = task.execution_id, self.load_accepted_at or task.start_time
+            whole.result_path, whole.report_path, whole.log_path = task.result_path, task.report_path, task.log_path
+        return [whole]
+
+    @property
+    def parts_to_start(self) -> list[LoadPart]:
+        """Those that no engine was asked to run yet."""
+        return [part for part in self.load_parts if part.attempted_at is None and part.execution_id is None]
+
+    def new_parts(self) -> list[LoadPart]:
+        """The parts of a load that was not placed yet, as the strategy divides it."""
+        plan = self.required_plan
+        return [LoadPart("", threads) for threads in divided(plan.definition.threads, plan.strategy.engines)]
 
     @property
     def fault_window(self) -> FaultWindow:
@@ -361,16 +381,32 @@ class ExperimentRun(Undone):
         )
         self._record_transition(None, TaskStatus.PENDING, "created for the experiment", now)
 
-    def place_on(self, engine: str, now: datetime) -> None:
-        """The load goes to this engine, and stays there: it is followed, stopped and read where it was started."""
-        self.threads = self.required_plan.definition.threads
-        if engine != self.engine_name:
-            self._note(f"placed on the engine {engine}", now)
-        self.engine = engine
+    def place_on(self, engines: Sequence[str], now: datetime) -> None:
+        """The parts that are yet to be started go to these engines, and stay there: a load is followed, stopped and
+        read where it was started.
+        """
+        fresh = [] if self.parts else self.new_parts()
+        if len(fresh) == 1:
+            [engine] = engines
+            self.threads = fresh[0].threads
+            if engine != self.engine_name:
+                self._note(f"placed on the engine {engine}", now)
+            self.engine = engine
+            return
+        self.parts += fresh
+        before = [part.engine for part in self.parts]
+        for part, engine in zip(self.parts_to_start, engines, strict=True):
+            part.engine = engine
+        if before != [part.engine for part in self.parts]:
+            names = ", ".join(f"{part.engine} ({part.threads} threads)" for part in self.parts)
+            self._note(f"placed on the engines {names}", now)
+        self.engine = self.parts[0].engine
 
     def attempt_start(self, now: datetime) -> None:
-        """Remember, before the engine is asked, that a start may be under way from now on."""
-        self.start_attempted_at = now
+        """Remember, before the engines are asked, that a start may be under way from now on."""
+        for part in self.parts_to_start:
+            part.attempted_at = now
+        self.start_attempted_at = self.start_attempted_at or now
 
     def try_start(self, now: datetime) -> None:
         """The time limit for starting counts from the first try, and so does the lead time until there are samples."""
@@ -379,22 +415,44 @@ class ExperimentRun(Undone):
         if self.window_due_at is None:
             self.window_due_at = now + self._lead
 
-    def withdraw_start(self, now: datetime) -> None:
-        """The engine certainly did not start: another attempt is allowed, if the load is wanted still."""
-        self.start_attempted_at = None
-        self.confirm_nothing_runs(now)
+    def withdraw_start(self, now: datetime, on: str | None = None) -> None:
+        """The engine certainly did not start: another attempt is allowed, if the load is wanted still.
+
+        ``on`` names the engine, which matters for a load in parts.
+        """
+        part = self._part_on(on)
+        if part is not None and part.execution_id is None:
+            part.attempted_at = None
+        if not any(part.may_run for part in self.parts):
+            self.start_attempted_at = None
+            self.confirm_nothing_runs(now)
         if self.finished_at is not None:
             self.request_stop(StopReason.EXPERIMENT_ENDED, f"the experiment ended {self.outcome}", now)
 
-    def accept_load(self, engine_run: EngineRun, grace_seconds: int, now: datetime) -> None:
-        """The engine runs our load. Its deadline is ``start + trafficDurationSec + grace`` (orchestration.md)."""
+    def accept_load(self, engine_run: EngineRun, grace_seconds: int, now: datetime, on: str | None = None) -> None:
+        """The engine runs our load, or its part of it. ``on`` names the engine, which matters for a load in parts.
+
+        The deadline is ``start + trafficDurationSec + grace`` (orchestration.md), of the last part that began.
+        """
         task = self.started_task
-        if task.execution_id is not None:
+        if task.execution_id is not None and not self.parts:
             return
-        task.execution_id = engine_run.execution_id
-        task.result_path = _fitting(engine_run.result_path)
-        task.report_path = _fitting(engine_run.report_path)
-        task.log_path = _fitting(engine_run.log_path)
+        words = f"the engine runs it as {engine_run.execution_id}"
+        part = self._part_on(on)
+        if part is not None:
+            if part.execution_id is not None:
+                return
+            part.accept(engine_run, now)
+            task.updated_at = now
+            if any(each.execution_id is None for each in self.parts):
+                self._note(f"the engine {part.engine} runs its part as {part.execution_id}", now)
+                return
+            words = f"the engines run it as {', '.join(f'{each.execution_id} ({each.engine})' for each in self.parts)}"
+        whole = self.parts[0] if self.parts else engine_run
+        task.execution_id = whole.execution_id
+        task.result_path = fitting(whole.result_path)
+        task.report_path = fitting(whole.report_path)
+        task.log_path = fitting(whole.log_path)
         task.updated_at = now
         if task.status.ended:
             # A start that was given up on and turned up late: its stop is pending, now with an address.
@@ -405,7 +463,7 @@ class ExperimentRun(Undone):
         self.deadline = now + timedelta(
             seconds=self.required_plan.strategy.traffic_duration_sec + grace_seconds,
         )
-        self._change_status(TaskStatus.RUNNING, f"the engine runs it as {engine_run.execution_id}", now)
+        self._change_status(TaskStatus.RUNNING, words, now)
 
     def see_first_sample(self, now: datetime) -> None:
         """Requests arrive: the lead time counts from here, unless the platform fixed the moment of the fault."""
@@ -562,46 +620,48 @@ class ExperimentRun(Undone):
 
     def learn(self, answer: StatusAnswer, now: datetime, *, is_sweep: bool) -> None:
         """Take what the engine said about our run (``engine_state``); silence changes nothing."""
-        task = self.started_task
-        stop = None
-        if self.stop_requested_at is not None and self.stop_cause is not None:
-            stop = StopOrder(self.stop_requested_at, self.stop_cause, self.stop_reason)
-        facts = TaskFacts(
-            now=now,
-            load_started_at=self.load_accepted_at or task.start_time,
-            # A task from before there were plans: no duration is known, so none is waited for.
-            planned_seconds=0 if self.plan is None else self.plan.strategy.traffic_duration_sec,
-            stop=stop,
-            missing_sweeps=self.missing_sweeps,
-            is_sweep=is_sweep,
-            task_id=task.task_id,
-        )
-        match judge(answer, facts):
-            case Running():
-                self.missing_sweeps = 0
-            case Ended() as end:
-                if not task.status.ended and end.load_may_go_on:
-                    self._intend_stop(StopReason.LOAD_LOST, end.reason, now)
-                self.end_task(
-                    end.status, end.reason, now, ended_at=end.ended_at, load_failure=end.counts_as_load_failure
-                )
-                if not end.load_may_go_on:
-                    self.confirm_stop(now)
-            case verdict:
-                self.missing_sweeps = verdict.missing_sweeps
+        whole = self.load_parts[0]
+        verdict = judge(answer, self._facts(whole, now, is_sweep=is_sweep))
+        whole.take(verdict, now)
+        self.missing_sweeps = whole.missing_sweeps
+        self._follow(verdict, now)
 
-    def surely_absent(self, now: datetime, limits: Limits, *, all_listed: bool) -> bool:
-        """Whether a load that the engine does not list is not there: its start would have turned up by now.
+    def learn_all(self, answers: Mapping[str, StatusAnswer], now: datetime, *, is_sweep: bool) -> None:
+        """Take what the engines said about our run, by engine; one that is not there was not asked."""
+        if not self.parts:
+            if self.engine_name in answers:
+                self.learn(answers[self.engine_name], now, is_sweep=is_sweep)
+            return
+        for part in self.parts:
+            if part.engine in answers and part.execution_id is not None and part.over_at is None:
+                verdict = judge(answers[part.engine], self._facts(part, now, is_sweep=is_sweep))
+                if isinstance(verdict, Ended) and part.end is None:
+                    self._note(f"the part on the engine {part.engine} ended: {verdict.reason}", now)
+                part.take(verdict, now)
+        self._follow(together(self.parts, accepted=self.load_accepted_at is not None), now)
+
+    def surely_absent(self, part: LoadPart, now: datetime, limits: Limits, *, all_listed: bool) -> bool:
+        """Whether a part that its engine does not list is not there: its start would have turned up by now.
 
         Of a list that is full that is known only when the load, had it started, would be over: the engine itself ends
         it at the ``timeout`` it was given.
         """
-        if self.start_attempted_at is None:
+        if part.attempted_at is None:
             return True
-        age = now - self.start_attempted_at
+        age = now - part.attempted_at
         settled = timedelta(seconds=limits.start_settles)
         longest = timedelta(seconds=self.required_plan.strategy.traffic_duration_sec + limits.grace)
         return age >= settled and (all_listed or age >= settled + longest)
+
+    def confirm_over(self, engine: str, now: datetime) -> None:
+        """The engine says that the load, or its part, is over; with the last part the stop is confirmed."""
+        if self._settle_part(engine, now):
+            self.confirm_stop(now)
+
+    def confirm_absent(self, engine: str, now: datetime) -> None:
+        """The engine answers and knows nothing of the load, or of its part; with the last part the load is over."""
+        if self._settle_part(engine, now):
+            self.confirm_nothing_runs(now)
 
     def confirm_nothing_runs(self, now: datetime) -> None:
         """The engine answers and knows no load of ours: nothing is left to stop, and a task that waited for it ends."""
@@ -639,9 +699,16 @@ class ExperimentRun(Undone):
     def find_alive(self, engine_run: EngineRun, engine: str, now: datetime) -> None:
         """A load of ours runs on an engine though its task has ended: it is to be stopped after all, there."""
         task = self.started_task
-        if engine != self.engine_name:
-            self.engine = engine
-        task.execution_id = engine_run.execution_id
+        if self.parts:
+            part = self._part_on(engine)
+            if part is None:
+                part = LoadPart(engine, 0)
+                self.parts.append(part)
+            part.accept(engine_run, now)
+        else:
+            if engine != self.engine_name:
+                self.engine = engine
+            task.execution_id = engine_run.execution_id
         self.stop_confirmed_at = None
         if self.stop_requested_at is None:
             self.stop_requested_at, self.stop_cause = now, StopReason.LOAD_LOST
@@ -688,6 +755,46 @@ class ExperimentRun(Undone):
     @property
     def _lead(self) -> timedelta:
         return timedelta(seconds=self.required_plan.strategy.start_before_fault_sec)
+
+    def _settle_part(self, engine: str, now: datetime) -> bool:
+        """Nothing of the load runs on that engine; True when with that nothing of it runs anywhere."""
+        if not self.parts:
+            return engine == self.engine_name
+        part = self._part_on(engine)
+        if part is not None:
+            part.over_at = part.over_at or now
+            self._follow(together(self.parts, accepted=self.load_accepted_at is not None), now)
+        return not any(part.may_run for part in self.parts)
+
+    def _part_on(self, engine: str | None) -> LoadPart | None:
+        """The kept part on that engine; None for a load on one engine, which keeps no parts."""
+        return next((part for part in self.parts if part.engine == engine), None)
+
+    def _facts(self, part: LoadPart, now: datetime, *, is_sweep: bool) -> TaskFacts:
+        stop = None
+        if self.stop_requested_at is not None and self.stop_cause is not None:
+            stop = StopOrder(self.stop_requested_at, self.stop_cause, self.stop_reason)
+        return TaskFacts(
+            now=now,
+            load_started_at=part.accepted_at,
+            # A task from before there were plans: no duration is known, so none is waited for.
+            planned_seconds=0 if self.plan is None else self.plan.strategy.traffic_duration_sec,
+            stop=stop,
+            missing_sweeps=part.missing_sweeps,
+            is_sweep=is_sweep,
+            task_id=self.started_task.task_id,
+        )
+
+    def _follow(self, verdict: Verdict, now: datetime) -> None:
+        """Let the task become what the verdict on its load says."""
+        if not isinstance(verdict, Ended):
+            return
+        end = verdict
+        if not self.started_task.status.ended and end.load_may_go_on:
+            self._intend_stop(StopReason.LOAD_LOST, end.reason, now)
+        self.end_task(end.status, end.reason, now, ended_at=end.ended_at, load_failure=end.counts_as_load_failure)
+        if not end.load_may_go_on:
+            self.confirm_stop(now)
 
     def _since_start_was_due(self, now: datetime) -> float:
         due = max(self.created_at, self.start_due_at or self.created_at)

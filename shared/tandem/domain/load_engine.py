@@ -118,6 +118,32 @@ class LiveMetrics:
     at: datetime | None
 
 
+def in_all(parts: Sequence[LiveMetrics | None]) -> LiveMetrics | None:
+    """The parts of a load as one; None unless each has samples, because a load of which a part is missing is not all.
+
+    The average response is weighted by requests; ``at`` is the latest.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    told = [part for part in parts if part is not None and part.total_requests > 0]
+    if not told or len(told) < len(parts):
+        return None
+    total = sum(part.total_requests for part in told)
+    errors = sum(part.error_count for part in told)
+    return LiveMetrics(
+        total_requests=total,
+        success_count=sum(part.success_count for part in told),
+        error_count=errors,
+        error_rate=errors / total,
+        throughput=sum(part.throughput for part in told),
+        active_threads=sum(part.active_threads for part in told),
+        avg_response_ms=sum(part.avg_response_ms * part.total_requests for part in told) / total,
+        max_response_ms=max(part.max_response_ms for part in told),
+        min_response_ms=min(part.min_response_ms for part in told),
+        at=max((part.at for part in told if part.at is not None), default=None),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
     """One line of a run's event log. ``at_ms`` is epoch ms, 0 when it has none; ``raw`` is the line itself."""

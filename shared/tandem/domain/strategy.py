@@ -60,7 +60,10 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class LoadTestStrategy:
-    """The load starts ``start_before_fault_sec`` before the fault and lasts ``traffic_duration_sec`` (seconds)."""
+    """The load starts ``start_before_fault_sec`` before the fault and lasts ``traffic_duration_sec`` (seconds).
+
+    ``engines``: among so many engines its threads are divided, for a load that is larger than one can send.
+    """
 
     strategy_id: str
     owner: Owner
@@ -75,6 +78,7 @@ class LoadTestStrategy:
     stop_on_completion: bool = False
     gate: Gate = field(default_factory=Gate)
     slo: Slo | None = None
+    engines: int = 1
 
 
 def duration_faults(start_before_fault_sec: int, traffic_duration_sec: int) -> list[FieldFault]:

@@ -1,12 +1,13 @@
 """What is still to be done for a run: the rules, and the few members that the sweep reads of thousands of runs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tandem.domain.engine_pool import DEFAULT_ENGINE
 from tandem.domain.injection import template_of
+from tandem.domain.load_part import LoadPart
 from tandem.domain.task import TaskStatus
 
 
@@ -98,7 +99,10 @@ class Undone(ABC):
 
 @dataclass(slots=True)
 class UnsettledRun(Undone):
-    """A run as the sweep reads it. ``watched_closely``: a lost load must be noticed within seconds."""
+    """A run as the sweep reads it. ``watched_closely``: a lost load must be noticed within seconds.
+
+    ``parts`` are those of a load on several engines, and then ``execution_id`` and ``engine`` are of the first.
+    """
 
     experiment_task_id: str
     task_id: str
@@ -117,7 +121,16 @@ class UnsettledRun(Undone):
     missing_sweeps: int
     watched_closely: bool
     engine: str | None
+    parts: Sequence[LoadPart] = ()
 
     @property
     def task_status(self) -> TaskStatus:
         return self.status
+
+    @property
+    def known_loads(self) -> list[tuple[str, str]]:
+        """Engine and execution of everything of the load that is not known to be over."""
+        if not self.parts:
+            return [] if self.execution_id is None else [(self.engine_name, self.execution_id)]
+        going = (part for part in self.parts if part.over_at is None)
+        return [(part.engine, part.execution_id) for part in going if part.execution_id is not None]

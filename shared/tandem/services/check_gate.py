@@ -8,9 +8,10 @@ from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import AppError, EngineError
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, LiveMetrics
+from tandem.domain.load_engine import EngineRun, LiveMetrics, in_all
+from tandem.domain.load_part import LoadPart
 from tandem.domain.strategy import Gate
-from tandem.services.ask_engine import ask_status
+from tandem.services.ask_engine import ask_all
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log, warn
 
@@ -64,8 +65,14 @@ class CheckGate:
         return min(max(self._limits.gate_poll, watched_for.total_seconds() / 10), LONGEST_PAUSE_SEC)
 
     def _look(self, run: ExperimentRun) -> LiveMetrics | None:
+        """What all engines together send; None until each has told of its part."""
+        parts = {part.engine: part for part in run.load_parts}
+        told = self._engines.side_by_side(list(parts), lambda name: self._look_at(run, parts[name]))
+        return in_all(list(told.values()))
+
+    def _look_at(self, run: ExperimentRun, part: LoadPart) -> LiveMetrics | None:
         try:
-            return self._engines.of(run.engine_name).metrics(run.started_task.execution_id or "")
+            return self._engines.of(part.engine).metrics(part.execution_id or "")
         except EngineError as trouble:
             # Silence proves nothing either way: the gate's own time limit decides.
             warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=trouble.message)
@@ -78,12 +85,14 @@ class CheckGate:
         return self._change(run.experiment_task_id, lambda run: run.see_first_sample(now))
 
     def _ask_status(self, run: ExperimentRun) -> ExperimentRun:
-        answer = ask_status(self._engines, run)
+        answers = ask_all(self._engines, run)
         # A run that is there ends a count of 404s, which a sweep may have begun.
-        if not isinstance(answer, EngineRun) or not (answer.status.is_ended or run.missing_sweeps):
+        counted = any(part.missing_sweeps for part in run.load_parts)
+        there = [answer for answer in answers.values() if isinstance(answer, EngineRun)]
+        if not any(answer.status.is_ended or counted for answer in there):
             return run
         now = self._clock.now()
-        return self._change(run.experiment_task_id, lambda run: run.learn(answer, now, is_sweep=False))
+        return self._change(run.experiment_task_id, lambda run: run.learn_all(answers, now, is_sweep=False))
 
     def _prove(self, run: ExperimentRun, metrics: LiveMetrics) -> StepResult:
         figures, now = describe(metrics), self._clock.now()

@@ -64,11 +64,11 @@ class EnginePool:
     def survey(self, wanted: Mapping[str, Sequence[str]], budget_seconds: float) -> Mapping[str, Survey]:
         """Every engine of the pool and every one that is named, side by side, each within the budget."""
         names = list(dict.fromkeys([*[engine.name for engine in self.pool()], *wanted]))
-        return self._side_by_side(names, lambda name: self._survey_one(name, wanted.get(name, ()), budget_seconds))
+        return self.side_by_side(names, lambda name: self._survey_one(name, wanted.get(name, ()), budget_seconds))
 
     def health(self) -> Mapping[str, bool]:
         """Which of the engines say that they are up."""
-        return self._side_by_side([engine.name for engine in self.pool()], lambda name: self.of(name).health())
+        return self.side_by_side([engine.name for engine in self.pool()], lambda name: self.of(name).health())
 
     def _survey_one(self, name: str, execution_ids: Sequence[str], budget_seconds: float) -> Survey:
         try:
@@ -81,7 +81,7 @@ class EnginePool:
             warn(LogEvent.ENGINE_TROUBLE, engine=name, count=len(silent), reason=next(iter(silent), "it gave no list"))
         return survey
 
-    def _side_by_side(self, names: Sequence[str], ask: Callable[[str], T]) -> dict[str, T]:
+    def side_by_side(self, names: Sequence[str], ask: Callable[[str], T]) -> Mapping[str, T]:
         """One dead engine delays the others by nothing, and the whole by no more than its own time limit."""
         if len(names) < 2:
             return {name: ask(name) for name in names}

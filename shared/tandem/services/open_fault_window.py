@@ -1,14 +1,16 @@
 """Steps 6 and 7: when the lead time has passed, look once more, then tell the platform to inject."""
 
+from collections.abc import Mapping
+
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineRun, StatusAnswer
+from tandem.domain.load_engine import StatusAnswer
 from tandem.domain.ports import Ticks
-from tandem.services.ask_engine import ask_status
+from tandem.services.ask_engine import ask_all, first_trouble
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log
 
@@ -29,12 +31,12 @@ class OpenFaultWindow:
     def __call__(self, experiment_task_id: str) -> StepResult:
         """CONTINUE when the window is open and the end is to be waited for."""
         run = self._change.read(experiment_task_id)
-        answer = self._last_look(run) if run.next_step() == NextStep.CONTINUE else None
+        answers = self._last_look(run) if run.next_step() == NextStep.CONTINUE else None
         now = self._clock.now()
 
         def decide(run: ExperimentRun) -> None:
-            if answer is not None and run.next_step() == NextStep.CONTINUE:
-                self._judge(run, answer)
+            if answers is not None and run.next_step() == NextStep.CONTINUE:
+                self._judge(run, answers)
             run.open_due_window(now)
 
         run = self._change(experiment_task_id, decide)
@@ -50,22 +52,22 @@ class OpenFaultWindow:
             self._ticks.soon()
         return StepResult.of(run, wait_seconds=run.seconds_to_deadline(self._clock.now()))
 
-    def _last_look(self, run: ExperimentRun) -> StatusAnswer:
+    def _last_look(self, run: ExperimentRun) -> Mapping[str, StatusAnswer]:
         """Ask a few times: a fault must not be called off for one lost packet."""
-        answer = ask_status(self._engines, run)
+        answers = ask_all(self._engines, run)
         for _ in range(LOOKS - 1):
-            if not isinstance(answer, EngineError):
+            if not any(isinstance(answer, EngineError) for answer in answers.values()):
                 break
             self._clock.sleep(SECONDS_BETWEEN_LOOKS)
-            answer = ask_status(self._engines, run)
-        return answer
+            answers = ask_all(self._engines, run)
+        return answers
 
-    def _judge(self, run: ExperimentRun, answer: StatusAnswer) -> None:
+    def _judge(self, run: ExperimentRun, answers: Mapping[str, StatusAnswer]) -> None:
         now = self._clock.now()
-        run.learn(answer, now, is_sweep=False)
-        if isinstance(answer, EngineRun) or run.next_step() != NextStep.CONTINUE:
+        run.learn_all(answers, now, is_sweep=False)
+        words = first_trouble(answers)
+        if words is None or run.next_step() != NextStep.CONTINUE:
             return
-        words = answer.message if isinstance(answer, EngineError) else "it does not know the execution"
         reason = f"the load could not be verified at the last check: {words}"
         if run.aborts_on_load_failure:
             run.fail_load(StopReason.LOAD_LOST, reason, now)

@@ -32,10 +32,15 @@ class SendPlan:
         self._write_url_plan = write_url_plan
         self._link_data_files = link_data_files
 
-    def __call__(self, engine: LoadEngine, definition: LoadTestDefinition, duration_sec: int) -> str:
-        """The plan's path on the engine. Raises UploadMissing, StorageUnavailable and the engine's errors."""
+    def __call__(self, engine: LoadEngine, definition: LoadTestDefinition, threads: int, duration_sec: int) -> str:
+        """The plan's path on the engine, which is to run so many threads of it.
+
+        Raises UploadMissing, StorageUnavailable and the engine's errors.
+        """
         if definition.entry is Entry.URL:
-            return engine.upload_plan(f"{definition.definition_id}.jmx", [self._written(definition, duration_sec)])
+            return engine.upload_plan(
+                f"{definition.definition_id}.jmx", [self._written(definition, threads, duration_sec)]
+            )
         reference = definition.content_ref or ""
         if not reference.startswith(UPLOAD_SCHEME):
             return reference
@@ -47,7 +52,7 @@ class SendPlan:
         content = self._link_data_files(lambda: self._objects.read(plan.object_key), links)
         return engine.upload_plan(plan.file_name, content)
 
-    def _written(self, definition: LoadTestDefinition, duration_sec: int) -> bytes:
+    def _written(self, definition: LoadTestDefinition, threads: int, duration_sec: int) -> bytes:
         if definition.url_case is None:
             raise UploadMissing(f"definition {definition.definition_id} has no urlCase")
         return self._write_url_plan(
@@ -55,7 +60,7 @@ class SendPlan:
                 name=definition.name,
                 endpoint=definition.endpoint,
                 case=definition.url_case,
-                threads=definition.threads,
+                threads=threads,
                 ramp_up_sec=definition.ramp_up,
                 loops=definition.loops,
                 duration_sec=duration_sec,

@@ -4,16 +4,25 @@ A start has no idempotency key (engine-api.md, trap 5). So the attempt is writte
 after anything but a plain answer the load is looked for by our task id among the engine's runs, never started again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
-from tandem.domain.errors import AppError, EngineAnsweredWrongly, EngineAnswerLost, EngineRefused, EngineUnavailable
+from tandem.domain.errors import (
+    AppError,
+    EngineAnsweredWrongly,
+    EngineAnswerLost,
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+)
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import loads_by_task, name_of
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
+from tandem.domain.load_part import LoadPart
 from tandem.domain.upload import StorageUnavailable, UploadMissing
 from tandem.services.change_run import ChangeRun
 from tandem.services.place_load import PlaceLoad
@@ -54,9 +63,12 @@ class StartLoadOfTask:
         if run.next_step() != NextStep.CONTINUE or run.started_task.execution_id is not None:
             return StepResult.of(run)
         try:
-            run = self._find(run) if run.start_attempted_at is not None else self._start(run)
+            if any(part.unanswered for part in run.load_parts):
+                run = self._find(run)
+            if run.next_step() == NextStep.CONTINUE and run.started_task.execution_id is None:
+                run = self._start(run)
         except (EngineRefused, UploadMissing) as refusal:
-            run = self._give_up(run, f"the engine did not start the load: {refusal.message}", certain=True)
+            run = self._give_up(run, f"the engine did not start the load: {refusal.message}")
         except (EngineUnavailable, StorageUnavailable) as trouble:
             run = self._later(run, trouble)
         return StepResult.of(run)
@@ -67,31 +79,60 @@ class StartLoadOfTask:
         while True:
             placed = self._place(run.experiment_task_id, tried)
             if placed is None:
-                raise next(reversed(tried.values()), EngineUnavailable("no engine has room for this load now"))
+                raise next(reversed(tried.values()), _no_room(run))
             if placed.next_step() != NextStep.CONTINUE or placed.started_task.execution_id is not None:
                 return placed
-            try:
-                return self._start_on_engine(placed)
-            except EngineUnavailable as trouble:
-                warn(LogEvent.ENGINE_TROUBLE, engine=placed.engine_name, reason=trouble.message)
-                tried[placed.engine_name] = trouble
+            unavailable = self._start_parts(placed)
+            if not unavailable:
+                return self._change.read(run.experiment_task_id)
+            for name, trouble in unavailable.items():
+                warn(LogEvent.ENGINE_TROUBLE, engine=name, reason=trouble.message)
+            tried.update(unavailable)
 
-    def _start_on_engine(self, run: ExperimentRun) -> ExperimentRun:
-        engine = self._engines.of(run.engine_name)
+    def _start_parts(self, run: ExperimentRun) -> dict[str, EngineUnavailable]:
+        """Start what is not started yet of a placed load, on all its engines at once.
+
+        Gives the engines that certainly did not take their part. Raises EngineRefused when one refused, and
+        StartNotConfirmed when one gave no verdict.
+        """
+        parts = {part.engine: part for part in run.parts_to_start}
+        # All plans first, so that the parts then begin together.
+        plans = self._engines.side_by_side(list(parts), lambda name: self._bring_plan(run, parts[name]))
+        unavailable = {name: plan for name, plan in plans.items() if isinstance(plan, EngineUnavailable)}
+        if unavailable:
+            return unavailable
+        self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, list(parts)))
+        answers = self._engines.side_by_side(
+            list(parts), lambda name: self._ask_to_start(name, self._request(run, parts[name], str(plans[name])))
+        )
+        self._take_answers(run, answers)
+        for answer in answers.values():
+            if isinstance(answer, EngineRefused):
+                raise answer
+        for answer in answers.values():
+            if isinstance(answer, EngineAnswerLost | EngineAnsweredWrongly):
+                warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=answer.message)
+                raise StartNotConfirmed(answer.message) from answer
+        return {name: answer for name, answer in answers.items() if isinstance(answer, EngineUnavailable)}
+
+    def _bring_plan(self, run: ExperimentRun, part: LoadPart) -> str | EngineUnavailable:
+        """The plan's path on the part's engine. An upload may be repeated freely: nothing was started."""
         plan = run.required_plan
         duration = plan.strategy.traffic_duration_sec
         try:
-            plan_path = self._send_plan(engine, plan.definition, duration)
+            return self._send_plan(self._engines.of(part.engine), plan.definition, part.threads, duration)
+        except EngineUnavailable as trouble:
+            return trouble
         except (EngineAnswerLost, EngineAnsweredWrongly) as trouble:
-            # An upload may be repeated freely: nothing was started.
-            raise EngineUnavailable(trouble.message) from trouble
-        self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, run.engine))
-        definition = plan.definition
-        request = StartLoad(
+            return EngineUnavailable(trouble.message)
+
+    def _request(self, run: ExperimentRun, part: LoadPart, plan_path: str) -> StartLoad:
+        definition, duration = run.required_plan.definition, run.required_plan.strategy.traffic_duration_sec
+        return StartLoad(
             test_name=name_of(run.started_task.task_id),
             plan_path=plan_path,
             description=f"experiment task {run.experiment_task_id}",
-            threads=definition.threads,
+            threads=part.threads,
             loops=definition.engine_loops,
             ramp_up=definition.ramp_up,
             duration=duration,
@@ -99,58 +140,78 @@ class StartLoadOfTask:
             heap_size=definition.heap_size,
             properties=definition.plan_properties,
         )
-        try:
-            engine_run = engine.start(request)
-        except (EngineRefused, EngineUnavailable):
-            self._change(run.experiment_task_id, lambda run: run.withdraw_start(self._clock.now()))
-            raise
-        except (EngineAnswerLost, EngineAnsweredWrongly) as trouble:
-            warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=trouble.message)
-            raise StartNotConfirmed(trouble.message) from trouble
-        return self._accept(run, engine_run, LogEvent.LOAD_STARTED)
 
-    def _mark_attempt(self, run: ExperimentRun, engine: str | None) -> None:
-        if run.next_step() == NextStep.CONTINUE and run.start_attempted_at is None and run.engine == engine:
+    def _ask_to_start(self, engine: str, request: StartLoad) -> EngineRun | EngineError:
+        try:
+            return self._engines.of(engine).start(request)
+        except EngineError as trouble:
+            return trouble
+
+    def _take_answers(self, run: ExperimentRun, answers: Mapping[str, EngineRun | EngineError]) -> None:
+        """Note, in one transaction, which engines run their part and which certainly do not."""
+        now = self._clock.now()
+
+        def take(run: ExperimentRun) -> None:
+            for name, answer in answers.items():
+                if isinstance(answer, EngineRun):
+                    run.accept_load(answer, self._limits.grace, now, on=name)
+                elif isinstance(answer, EngineRefused | EngineUnavailable):
+                    run.withdraw_start(now, on=name)
+
+        taken = self._change(run.experiment_task_id, take)
+        for name, answer in answers.items():
+            if isinstance(answer, EngineRun):
+                self._tell(LogEvent.LOAD_STARTED, taken, name, answer)
+
+    def _mark_attempt(self, run: ExperimentRun, engines: list[str]) -> None:
+        waiting = [part.engine for part in run.parts_to_start]
+        if run.next_step() == NextStep.CONTINUE and waiting and waiting == engines:
             run.attempt_start(self._clock.now())
         else:
             # Somebody else is starting, or there is nothing to start any more.
             raise StartNotConfirmed("another attempt is under way, or the experiment ended meanwhile")
 
     def _find(self, run: ExperimentRun) -> ExperimentRun:
-        """Look for the load of an attempt whose answer was lost."""
+        """Look for what an attempt started whose answer was lost."""
+        for part in [part for part in run.load_parts if part.unanswered]:
+            run = self._find_part(run, part)
+        return run
+
+    def _find_part(self, run: ExperimentRun, part: LoadPart) -> ExperimentRun:
         try:
-            found = loads_by_task(self._engines.of(run.engine_name).list_runs()).get(run.started_task.task_id)
+            found = loads_by_task(self._engines.of(part.engine).list_runs()).get(run.started_task.task_id)
         except (EngineAnswerLost, EngineAnsweredWrongly, EngineRefused) as trouble:
             raise EngineUnavailable(trouble.message) from trouble
         if found is None:
             if self._out_of_time(run):
-                return self._give_up(run, "the engine never confirmed the start", certain=False)
+                return self._give_up(run, "the engine never confirmed the start")
             raise StartNotConfirmed("the engine does not list the load yet")
         if found.status is EngineStatus.FAILED:
             # A refused start can leave a record that never ran (trap 12); either way nothing runs.
             words = found.error_message or "it lists the run as FAILED"
-            return self._give_up(run, f"the engine did not start the load: {words}", certain=True)
-        return self._accept(run, found, LogEvent.LOAD_ADOPTED)
-
-    def _accept(self, run: ExperimentRun, engine_run: EngineRun, event: LogEvent) -> ExperimentRun:
+            return self._give_up(run, f"the engine did not start the load: {words}", absent=part.engine)
         now = self._clock.now()
-        accepted = self._change(
-            run.experiment_task_id, lambda run: run.accept_load(engine_run, self._limits.grace, now)
+        adopted = self._change(
+            run.experiment_task_id, lambda run: run.accept_load(found, self._limits.grace, now, on=part.engine)
         )
-        log(event, task_id=accepted.started_task.task_id, execution_id=engine_run.execution_id)
-        return accepted
+        self._tell(LogEvent.LOAD_ADOPTED, adopted, part.engine, found)
+        return adopted
+
+    def _tell(self, event: LogEvent, run: ExperimentRun, engine: str, engine_run: EngineRun) -> None:
+        log(event, task_id=run.started_task.task_id, engine=engine, execution_id=engine_run.execution_id)
 
     def _later(self, run: ExperimentRun, trouble: EngineUnavailable | StorageUnavailable) -> ExperimentRun:
         if not self._out_of_time(run):
             raise trouble
-        return self._give_up(run, f"the load could not be started: {trouble.message}", certain=False)
+        return self._give_up(run, f"the load could not be started: {trouble.message}")
 
-    def _give_up(self, run: ExperimentRun, reason: str, *, certain: bool) -> ExperimentRun:
+    def _give_up(self, run: ExperimentRun, reason: str, absent: str | None = None) -> ExperimentRun:
+        """The load is no use. ``absent``: an engine on which certainly nothing of it runs."""
         now = self._clock.now()
 
         def fail(run: ExperimentRun) -> None:
-            if certain and run.started_task.execution_id is None:
-                run.withdraw_start(now)
+            if absent is not None and run.started_task.execution_id is None:
+                run.withdraw_start(now, on=absent)
             run.fail_load(StopReason.LOAD_LOST, reason, now)
 
         warn(LogEvent.LOAD_NOT_STARTED, task_id=run.started_task.task_id, reason=reason)
@@ -159,3 +220,9 @@ class StartLoadOfTask:
     def _out_of_time(self, run: ExperimentRun) -> bool:
         first: datetime | None = run.start_first_tried_at
         return first is not None and self._clock.now() - first >= timedelta(seconds=self._limits.start)
+
+
+def _no_room(run: ExperimentRun) -> EngineUnavailable:
+    parts = run.parts_to_start if run.parts else run.new_parts()
+    few = "no engine has" if len(parts) == 1 else f"fewer than {len(parts)} further engines have"
+    return EngineUnavailable(f"{few} room for this load now")

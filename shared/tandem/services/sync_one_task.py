@@ -6,7 +6,7 @@ from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.ports import TaskKey
-from tandem.services.ask_engine import ask_status
+from tandem.services.ask_engine import ask_all
 from tandem.services.change_run import ChangeRun
 from tandem.services.find_task import FindTask
 
@@ -24,8 +24,9 @@ class SyncOneTask:
         task = run.started_task
         if task.status.ended or task.execution_id is None:
             return run
-        answer = ask_status(self._engines, run)
-        if isinstance(answer, EngineError):
-            raise answer
+        answers = ask_all(self._engines, run)
+        for answer in answers.values():
+            if isinstance(answer, EngineError):
+                raise answer
         now = self._clock.now()
-        return self._change(run.experiment_task_id, lambda run: run.learn(answer, now, is_sweep=False))
+        return self._change(run.experiment_task_id, lambda run: run.learn_all(answers, now, is_sweep=False))

@@ -141,8 +141,8 @@ class SyncTasks:
     def _ask(self, runs: Sequence[UnsettledRun]) -> SweepFacts:
         known: dict[str, list[str]] = {}
         for run in runs:
-            if run.execution_id is not None:
-                known.setdefault(run.engine_name, []).append(run.execution_id)
+            for engine, execution_id in run.known_loads:
+                known.setdefault(engine, []).append(execution_id)
         surveys = self._engines.survey(known, self._limits.sweep_budget)
         now = self._clock.now()
         return SweepFacts(now, surveys, self._running_workflows(runs, now), self._limits)
@@ -174,19 +174,22 @@ class SyncTasks:
         """A load of ours that runs on an engine while its task has ended is stopped, however it came to be there."""
         running = facts.running()
         wanted = {run.task_id: run.given_up for run in runs}
-        strangers = [task_id for task_id in sorted(running) if task_id not in wanted]
+        going = sorted({task_id for task_id, _, _ in running})
+        strangers = [task_id for task_id in going if task_id not in wanted]
         if strangers:
             # No lock for them yet: most are loads that began after the runs were read, and others are at work there.
             strangers = self._database.read(lambda uow: uow.runs.settled_among(strangers))
-        suspects = [*strangers, *(task_id for task_id in running if wanted.get(task_id))]
+        suspects = [*strangers, *(task_id for task_id in going if wanted.get(task_id))]
         if not suspects:
             return
 
         def work(uow: UnitOfWork) -> list[str]:
             orphans = [run for run in uow.runs.lock_by_task_ids(sorted(suspects)) if run.given_up]
             for run in orphans:
-                engine, engine_run = running[run.started_task.task_id]
-                run.find_alive(engine_run, engine, facts.now)
+                found = [(name, alive) for task_id, name, alive in running if task_id == run.started_task.task_id]
+                # A load on one engine has one address: should there be two, the next sweep finds the other.
+                for name, alive in found if run.parts else found[:1]:
+                    run.find_alive(alive, name, facts.now)
             uow.runs.save(orphans)
             return [run.started_task.task_id for run in orphans]
 

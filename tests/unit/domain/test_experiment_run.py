@@ -385,12 +385,12 @@ def test_a_lost_workflow_far_before_the_window_leaves_the_window_to_a_later_swee
 def test_an_unanswered_start_is_absent_only_when_a_whole_list_does_not_show_it_in_time() -> None:
     limits = Limits(start_settles=120, grace=120)
     begun = run(traffic_duration_sec=60)
-    assert begun.surely_absent(NOON, limits, all_listed=False)
+    assert begun.surely_absent(begun.load_parts[0], NOON, limits, all_listed=False)
     begun.attempt_start(NOON)
-    assert not begun.surely_absent(seconds_after_noon(119), limits, all_listed=True)
-    assert begun.surely_absent(seconds_after_noon(120), limits, all_listed=True)
-    assert not begun.surely_absent(seconds_after_noon(299), limits, all_listed=False)
-    assert begun.surely_absent(seconds_after_noon(300), limits, all_listed=False)
+    assert not begun.surely_absent(begun.load_parts[0], seconds_after_noon(119), limits, all_listed=True)
+    assert begun.surely_absent(begun.load_parts[0], seconds_after_noon(120), limits, all_listed=True)
+    assert not begun.surely_absent(begun.load_parts[0], seconds_after_noon(299), limits, all_listed=False)
+    assert begun.surely_absent(begun.load_parts[0], seconds_after_noon(300), limits, all_listed=False)
 
 
 def test_a_path_too_long_for_its_column_is_left_out() -> None:

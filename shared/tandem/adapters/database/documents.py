@@ -7,11 +7,13 @@ from pydantic import TypeAdapter
 
 from tandem.domain.definition import UrlCase
 from tandem.domain.experiment_run import RunPlan
+from tandem.domain.load_part import LoadPart
 from tandem.domain.strategy import Slo
 
 URL_CASE: TypeAdapter[UrlCase | None] = TypeAdapter(UrlCase | None, config={"defer_build": True})
 SLO: TypeAdapter[Slo | None] = TypeAdapter(Slo | None, config={"defer_build": True})
 RUN_PLAN: TypeAdapter[RunPlan | None] = TypeAdapter(RunPlan | None, config={"defer_build": True})
+LOAD_PARTS: TypeAdapter[list[LoadPart]] = TypeAdapter(list[LoadPart], config={"defer_build": True})
 
 
 def to_json(value: Any) -> str:

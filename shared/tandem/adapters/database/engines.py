@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tandem.adapters.database import tables
+from tandem.adapters.database.documents import LOAD_PARTS
 from tandem.domain.engine_pool import EngineEntry, EngineState, Occupancy
 
 
@@ -38,12 +39,23 @@ class SqlEngines:
         self._connection.execute(delete(tables.engine).where(tables.engine.c.name == name))
 
     def occupancies(self) -> dict[str, Occupancy]:
-        """Placed loads that are not settled and their threads, by engine; read from one index alone."""
+        """Placed loads that are not settled and their threads, by engine; a part of a load counts as a load there.
+
+        Loads on one engine are read from one index alone; of those on several, which are few, the parts.
+        """
         run = tables.run
         threads = func.coalesce(func.sum(run.c.threads), 0)
         rows = self._connection.execute(
             select(run.c.engine, func.count().label("loads"), threads.label("threads"))
-            .where(run.c.settled == 0, run.c.engine.is_not(None))
+            .where(run.c.settled == 0, run.c.engines.is_(None), run.c.engine.is_not(None))
             .group_by(run.c.engine)
         )
-        return {row.engine: Occupancy(row.loads, int(row.threads)) for row in rows}
+        placed = {row.engine: Occupancy(row.loads, int(row.threads)) for row in rows}
+        divided = select(run.c.parts).where(run.c.settled == 0, run.c.engines > 1)
+        for text in self._connection.execute(divided).scalars():
+            for part in LOAD_PARTS.validate_json(text):
+                if part.over_at is not None:
+                    continue
+                has = placed.get(part.engine, Occupancy())
+                placed[part.engine] = Occupancy(has.loads + 1, has.threads + part.threads)
+        return placed

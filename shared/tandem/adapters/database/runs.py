@@ -8,12 +8,13 @@ from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal,
 from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.bulk_update import BulkUpdate
-from tandem.adapters.database.documents import RUN_PLAN
+from tandem.adapters.database.documents import LOAD_PARTS, RUN_PLAN
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.database.row_documents import RowDocument
 from tandem.domain.engine_state import StopReason
 from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.identity import Owner
+from tandem.domain.load_part import LoadPart
 from tandem.domain.paging import Page, PageRequest
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.sweep_shard import SweepShard
@@ -78,6 +79,7 @@ _SHORT_COLUMNS = [
     _RUN.c.missing_sweeps,
     _RUN.c.watched,
     _RUN.c.engine,
+    _RUN.c.parts,
 ]
 _SHORT = RowDocument({column.name: column for column in _SHORT_COLUMNS})
 _UNSETTLED = select(_SHORT.column).select_from(_RUN.join(_TASK, _TASK.c.task_id == _RUN.c.task_id))
@@ -265,7 +267,10 @@ def _identity(run: ExperimentRun) -> dict[str, Any]:
 
 
 def _memory(run: ExperimentRun) -> dict[str, Any]:
-    derived = {"settled": int(run.settled), "watched": run.watched_closely}
+    derived: dict[str, Any] = {"settled": int(run.settled), "watched": run.watched_closely}
+    # Written for a load on several engines alone: all others cost no more than they did.
+    derived["engines"] = len(run.parts) or None
+    derived["parts"] = LOAD_PARTS.dump_json(run.parts, exclude_none=True).decode() if run.parts else None
     return {name: getattr(run, name) for name in _PLAIN_FIELDS} | derived
 
 
@@ -313,8 +318,12 @@ def _task(row: Mapping[str, Any]) -> LoadTestTask:
 
 
 def _short(values: Sequence[Any]) -> UnsettledRun:
-    experiment_task_id, task_id, status, *others = values
-    return UnsettledRun(experiment_task_id, task_id, TaskStatus(status), *others)
+    experiment_task_id, task_id, status, *others, parts = values
+    return UnsettledRun(experiment_task_id, task_id, TaskStatus(status), *others, _parts(parts))
+
+
+def _parts(text: str | None) -> list[LoadPart]:
+    return [] if text is None else LOAD_PARTS.validate_json(text)
 
 
 def _run(row: Mapping[str, Any]) -> ExperimentRun:
@@ -340,5 +349,6 @@ def _run(row: Mapping[str, Any]) -> ExperimentRun:
         plan=None if row["run_plan"] is None else RUN_PLAN.validate_json(row["run_plan"]),
         task=task,
         loaded_status=None if task is None else task.status,
+        parts=_parts(row["run_parts"]),
         **plain,
     )

@@ -107,6 +107,7 @@ def _content(strategy: LoadTestStrategy) -> dict[str, Any]:
         "gate_min_throughput": strategy.gate.min_throughput,
         "gate_max_error_rate": strategy.gate.max_error_rate,
         "slo": None if strategy.slo is None else SLO.dump_json(strategy.slo).decode(),
+        "engines": strategy.engines,
     }
 
 
@@ -125,4 +126,5 @@ def _strategy(row: Row[Any]) -> LoadTestStrategy:
         stop_on_completion=bool(row.stop_on_completion),
         gate=Gate(row.gate_timeout_sec, row.gate_min_throughput, row.gate_max_error_rate),
         slo=None if row.slo is None else SLO.validate_json(row.slo),
+        engines=row.engines,
     )

@@ -117,6 +117,7 @@ strategy = Table(
     Column("gate_min_throughput", Double(asdecimal=False)),
     Column("gate_max_error_rate", Double(asdecimal=False)),
     Column("slo", _DOCUMENT),
+    Column("engines", SmallInteger, nullable=False, server_default=text("1")),
     Column("live", SmallInteger),
     UniqueConstraint("strategy_id", name="uk_strategy_id"),
     UniqueConstraint("user_id", "namespace", "experiment_id", "live", name="uk_strategy_experiment"),
@@ -207,10 +208,13 @@ run = Table(
     Column("engine", String(64)),
     Column("threads", Integer),
     Column("watched", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    # Of a load on several engines: on how many, and what is known of each part; NULL for all others.
+    Column("engines", SmallInteger),
+    Column("parts", _DOCUMENT),
     UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),
     UniqueConstraint("task_id", name="uk_run_task_id"),
     Index("idx_run_settled", "settled", "id"),
-    Index("idx_run_engine", "settled", "engine", "threads"),
+    Index("idx_run_engines", "settled", "engines", "engine", "threads"),
     Index("idx_run_injection", "injection_id"),
     **_MYSQL,
 )
