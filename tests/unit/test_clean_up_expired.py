@@ -9,6 +9,7 @@ from tandem.domain.engine_pool import EngineNotInPool, PooledEngine
 from tandem.domain.errors import EngineError, EngineRefused, EngineUnavailable
 from tandem.domain.housekeeping import ExpiredTask, KeptObject, Statistics
 from tandem.domain.load_engine import Deletion, LoadEngine, Survey
+from tandem.domain.load_part import LoadAddress
 from tandem.domain.upload import StorageUnavailable
 from tandem.services.clean_up_expired import BATCH, BUDGET_SECONDS, CleanUpExpired
 from tandem.services.publish_statistics import metrics_of
@@ -45,7 +46,8 @@ class Rows:
 
     def expired_tasks(self, ended_before: datetime, after_id: int, limit: int) -> list[ExpiredTask]:
         self.moments["tasks"] = ended_before
-        return [ExpiredTask(each, f"t{each}", ENGINE, f"x{each}") for each in self.left if each > after_id][:limit]
+        waiting = [each for each in self.left if each > after_id]
+        return [ExpiredTask(each, f"t{each}", (LoadAddress(ENGINE, f"x{each}"),)) for each in waiting[:limit]]
 
     def delete_tasks(self, task_ids: Sequence[str], ended_before: datetime) -> int:
         before = len(self.left)

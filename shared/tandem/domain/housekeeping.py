@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tandem.domain.load_part import LoadAddress
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -34,12 +36,11 @@ class KeptObject:
 
 @dataclass(frozen=True, slots=True)
 class ExpiredTask:
-    """A task to be deleted, and where its load's files lie: with ``execution_id`` on the engine of that name."""
+    """A task to be deleted, and on which engines its load's files lie; on none when it was never started."""
 
     id: int
     task_id: str
-    engine: str
-    execution_id: str | None
+    loads: tuple[LoadAddress, ...]
 
 
 class Housekeeping(Protocol):

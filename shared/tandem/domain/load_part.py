@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 from tandem.domain.engine_state import Ended, Running, Unchanged, Verdict
 from tandem.domain.load_engine import EngineRun
@@ -18,6 +19,13 @@ MAX_ENGINES = 20
 """Engines that one load may be divided among."""
 
 LONGEST_PATH = 512
+
+
+class LoadAddress(NamedTuple):
+    """Where a load, or a part of one, is to be found: on that engine by that id."""
+
+    engine: str
+    execution_id: str
 
 
 @dataclass(slots=True)
@@ -39,6 +47,11 @@ class LoadPart:
     missing_sweeps: int = 0
     end: Ended | None = None
     over_at: datetime | None = None
+
+    @property
+    def address(self) -> LoadAddress | None:
+        """None before the engine took it."""
+        return None if self.execution_id is None else LoadAddress(self.engine, self.execution_id)
 
     @property
     def unanswered(self) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tandem.domain.engine_pool import DEFAULT_ENGINE
 from tandem.domain.injection import template_of
-from tandem.domain.load_part import LoadPart
+from tandem.domain.load_part import LoadAddress, LoadPart
 from tandem.domain.task import TaskStatus
 
 
@@ -128,9 +128,8 @@ class UnsettledRun(Undone):
         return self.status
 
     @property
-    def known_loads(self) -> list[tuple[str, str]]:
-        """Engine and execution of everything of the load that is not known to be over."""
+    def known_loads(self) -> list[LoadAddress]:
+        """Everything of the load that is not known to be over."""
         if not self.parts:
-            return [] if self.execution_id is None else [(self.engine_name, self.execution_id)]
-        going = (part for part in self.parts if part.over_at is None)
-        return [(part.engine, part.execution_id) for part in going if part.execution_id is not None]
+            return [] if self.execution_id is None else [LoadAddress(self.engine_name, self.execution_id)]
+        return [part.address for part in self.parts if part.over_at is None and part.address is not None]

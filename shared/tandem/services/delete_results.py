@@ -4,6 +4,7 @@ from tandem.domain.engine_pool import EngineNotInPool, LoadEngines
 from tandem.domain.errors import EngineError, EngineRefused
 from tandem.domain.housekeeping import ExpiredTask
 from tandem.domain.load_engine import Deletion
+from tandem.domain.load_part import LoadAddress
 from tandem.telemetry import LogEvent, warn
 
 
@@ -20,21 +21,24 @@ class DeleteResults:
 
     def __call__(self, task: ExpiredTask) -> bool:
         """Whether the task's row may go: nothing is left of its load that the row could still lead to."""
-        if task.execution_id is None:
-            return True
-        if task.engine in self._silent:
+        # Every engine is asked, also behind one that has to wait.
+        gone = [self._gone(load) for load in task.loads]
+        return all(gone)
+
+    def _gone(self, load: LoadAddress) -> bool:
+        if load.engine in self._silent:
             self.waiting += 1
             return False
-        if task.engine in self._cannot:
+        if load.engine in self._cannot:
             self.kept += 1
             return True
-        return self._ask(task, task.execution_id)
+        return self._ask(load)
 
-    def _ask(self, task: ExpiredTask, execution_id: str) -> bool:
+    def _ask(self, load: LoadAddress) -> bool:
         try:
-            said = self._engines.of(task.engine).delete_results(execution_id)
+            said = self._engines.of(load.engine).delete_results(load.execution_id)
         except EngineNotInPool:
-            self._cannot.add(task.engine)
+            self._cannot.add(load.engine)
             self.kept += 1
             return True
         except EngineRefused:
@@ -42,12 +46,12 @@ class DeleteResults:
             self.waiting += 1
             return False
         except EngineError as trouble:
-            warn(LogEvent.ENGINE_TROUBLE, engine=task.engine, reason=trouble.message)
-            self._silent.add(task.engine)
+            warn(LogEvent.ENGINE_TROUBLE, engine=load.engine, reason=trouble.message)
+            self._silent.add(load.engine)
             self.waiting += 1
             return False
         if said is Deletion.NOT_OFFERED:
-            self._cannot.add(task.engine)
+            self._cannot.add(load.engine)
             self.kept += 1
         else:
             self.deleted += 1

@@ -6,7 +6,8 @@ from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import EngineError
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import LiveMetrics
+from tandem.domain.load_engine import LiveMetrics, in_all
+from tandem.domain.load_part import LoadAddress
 from tandem.domain.ports import Database
 from tandem.domain.task import TaskStatus
 from tandem.domain.unsettled_run import UnsettledRun
@@ -55,14 +56,17 @@ class PublishLoadErrors:
         for run in loads:
             if self._clock.now() >= until:
                 break
-            try:
-                metrics = self._engines.of(run.engine_name).metrics(run.execution_id or "")
-            except EngineError as trouble:
-                warn(LogEvent.ENGINE_TROUBLE, task_id=run.task_id, reason=trouble.message)
-                continue
+            metrics = in_all([self._metrics(run, load) for load in run.known_loads])
             if metrics is not None:
                 found[run.task_id] = metrics
         return found
+
+    def _metrics(self, run: UnsettledRun, load: LoadAddress) -> LiveMetrics | None:
+        try:
+            return self._engines.of(load.engine).metrics(load.execution_id)
+        except EngineError as trouble:
+            warn(LogEvent.ENGINE_TROUBLE, task_id=run.task_id, reason=trouble.message)
+            return None
 
 
 def error_percent(before: LiveMetrics, after: LiveMetrics) -> float | None:

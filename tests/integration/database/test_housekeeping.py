@@ -168,15 +168,15 @@ def test_an_empty_database_has_nothing_to_count_and_nothing_to_delete(housekeepi
     assert housekeeping.known_uploads([]) == set()
 
 
-def test_an_expired_task_names_its_engine_and_execution(database: SqlDatabase, housekeeping: SqlHousekeeping) -> None:
+def test_an_expired_task_tells_where_its_load_lies(database: SqlDatabase, housekeeping: SqlHousekeeping) -> None:
     over = started_run()
     over.learn(engine_run(EngineStatus.COMPLETED), seconds_after_noon(600), is_sweep=False)
     over.finish(Outcome.SUCCEEDED, None, seconds_after_noon(601))
     keep(database, over, ended(2))
     found = housekeeping.expired_tasks(MUCH_LATER, 0, 10)
-    assert [(each.task_id, each.engine, each.execution_id) for each in found] == [
-        ("ldtask_1", "default", "0a1b2c3d"),
-        ("ldtask_2", "default", None),
+    assert [(each.task_id, each.loads) for each in found] == [
+        ("ldtask_1", (("default", "0a1b2c3d"),)),
+        ("ldtask_2", ()),
     ]
     assert [each.task_id for each in housekeeping.expired_tasks(MUCH_LATER, found[0].id, 10)] == ["ldtask_2"]
 

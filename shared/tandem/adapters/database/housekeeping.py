@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, or_, select, text
 
 from tandem.adapters.database import tables
-from tandem.adapters.database.documents import RUN_PLAN
+from tandem.adapters.database.documents import LOAD_PARTS, RUN_PLAN
 from tandem.adapters.database.transactions import SqlDatabase
 from tandem.domain.definition import UPLOAD_SCHEME
 from tandem.domain.engine_pool import DEFAULT_ENGINE
 from tandem.domain.housekeeping import ExpiredTask, Statistics
+from tandem.domain.load_part import LoadAddress
 from tandem.domain.task import TaskStatus
 
 _TASK, _RUN, _AUDIT, _UPLOAD = tables.task, tables.run, tables.audit, tables.upload
@@ -27,14 +29,14 @@ class SqlHousekeeping:
 
     def expired_tasks(self, ended_before: datetime, after_id: int, limit: int) -> list[ExpiredTask]:
         query = (
-            select(_TASK.c.id, _TASK.c.task_id, _TASK.c.execution_id, _RUN.c.engine)
+            select(_TASK.c.id, _TASK.c.task_id, _TASK.c.execution_id, _RUN.c.engine, _RUN.c.parts)
             .select_from(_TASK.outerjoin(_RUN, _RUN.c.task_id == _TASK.c.task_id))
             .where(_TASK.c.id > after_id, _expired(ended_before))
             .order_by(_TASK.c.id)
             .limit(limit)
         )
         rows = self._database.transact(lambda connection: connection.execute(query).all(), read_only=True)
-        return [ExpiredTask(row.id, row.task_id, row.engine or DEFAULT_ENGINE, row.execution_id) for row in rows]
+        return [ExpiredTask(row.id, row.task_id, _loads(row)) for row in rows]
 
     def delete_tasks(self, task_ids: Sequence[str], ended_before: datetime) -> int:
         def work(connection: Connection) -> int:
@@ -175,3 +177,12 @@ def _bytes_of(connection: Connection) -> int:
         "WHERE table_schema = DATABASE()"
     )
     return int(connection.execute(sizes).scalar_one())
+
+
+def _loads(row: Row[*tuple[Any, ...]]) -> tuple[LoadAddress, ...]:
+    if row.parts is not None:
+        parts = LOAD_PARTS.validate_json(row.parts)
+        return tuple(part.address for part in parts if part.address is not None)
+    if row.execution_id is None:
+        return ()
+    return (LoadAddress(row.engine or DEFAULT_ENGINE, row.execution_id),)
