@@ -317,9 +317,9 @@ def _task(row: Mapping[str, Any]) -> LoadTestTask:
     )
 
 
-def _short(values: Sequence[Any]) -> UnsettledRun:
-    experiment_task_id, task_id, status, *others, parts = values
-    return UnsettledRun(experiment_task_id, task_id, TaskStatus(status), *others, _parts(parts))
+def _short(values: list[Any]) -> UnsettledRun:
+    values[2], values[-1] = TaskStatus(values[2]), _parts(values[-1])
+    return UnsettledRun(*values)
 
 
 def _parts(text: str | None) -> list[LoadPart]:
