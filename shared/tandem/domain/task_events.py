@@ -1,22 +1,30 @@
 """A task's story as lines: the engine's events and our own audit trail, in the order of time."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tandem.domain.experiment_run import AuditEntry, AuditKind
 from tandem.domain.load_engine import EngineEvent
 from tandem.domain.timestamps import epoch_ms
 
 
-def merged_events(ours: Sequence[AuditEntry], engines: Sequence[EngineEvent], tail: int, since_ms: int) -> list[str]:
+def merged_events(
+    ours: Sequence[AuditEntry], engines: Mapping[str, Sequence[EngineEvent]], tail: int, since_ms: int
+) -> list[str]:
     """The last ``tail`` lines, each a JSON object with an integer ``ts`` (epoch ms), ascending.
 
-    An engine's line stays as it is when it is one already; a line without a time is put at ``since_ms``.
+    ``engines`` are the events by engine. A line of the only engine stays as it is when it has a time; of several, each
+    line names its engine. A line without a time is put at ``since_ms``.
     """
     lines = [(epoch_ms(entry.at), _our_line(entry)) for entry in ours]
-    for event in engines:
-        stamp = event.at_ms or since_ms
-        lines.append((stamp, event.raw if event.at_ms else _line(stamp, event.type or "ENGINE", event.message)))
+    for name, events in engines.items():
+        for event in events:
+            stamp = event.at_ms or since_ms
+            if len(engines) > 1:
+                line = _line(stamp, event.type or "ENGINE", event.message, engine=name)
+            else:
+                line = event.raw if event.at_ms else _line(stamp, event.type or "ENGINE", event.message)
+            lines.append((stamp, line))
     return [line for _, line in sorted(lines, key=lambda each: each[0])[-tail:]]
 
 
@@ -25,5 +33,5 @@ def _our_line(entry: AuditEntry) -> str:
     return _line(epoch_ms(entry.at), kind, entry.reason)
 
 
-def _line(stamp: int, kind: str, message: str) -> str:
-    return json.dumps({"ts": stamp, "type": kind, "message": message}, ensure_ascii=False)
+def _line(stamp: int, kind: str, message: str, **more: str) -> str:
+    return json.dumps({"ts": stamp, "type": kind, "message": message, **more}, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """A task's story: what the engine tells, and what we did."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.domain.engine_pool import LoadEngines
@@ -33,16 +33,15 @@ class GetEvents:
 
     def of(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """The same for a run at hand."""
-        execution_id = run.started_task.execution_id
-        if execution_id is None:
-            return self.without_engine(run, tail)
-        return self._merged(run, self._engines.of(run.engine_name).events(execution_id, tail), tail)
+        loads = {part.engine: part.execution_id for part in run.load_parts if part.execution_id is not None}
+        told = self._engines.side_by_side(list(loads), lambda name: self._engines.of(name).events(loads[name], tail))
+        return self._merged(run, told, tail)
 
     def without_engine(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """What we did alone."""
-        return self._merged(run, [], tail)
+        return self._merged(run, {}, tail)
 
-    def _merged(self, run: ExperimentRun, engines: Sequence[EngineEvent], tail: int) -> TaskEvents:
+    def _merged(self, run: ExperimentRun, engines: Mapping[str, Sequence[EngineEvent]], tail: int) -> TaskEvents:
         task = run.started_task
         ours = self._database.read(lambda uow: uow.audit.of_task(task.task_id))
         return TaskEvents(task.execution_id, merged_events(ours, engines, tail, epoch_ms(task.created_at)))

@@ -246,6 +246,8 @@ outbox = Table(
     Column("due_at", _MILLIS, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Index("idx_outbox_due", "due_at", "id"),
+    # A removal that is repeated must not meet a younger message: MySQL never gives an id twice, SQLite only with this.
+    sqlite_autoincrement=True,
     **_MYSQL,
 )
 
