@@ -13,7 +13,7 @@ def make_analysis() -> Callable[[str], dict[str, object]]:
     from tandem.domain.samples import AnalysisPlan
 
     def work(path: str) -> dict[str, object]:
-        found = analyse(read_jtl, _pieces(path), AnalysisPlan())
+        found = analyse(read_jtl, [_pieces(path)], AnalysisPlan())
         latency = found.summary.latency
         return {
             "samples": found.summary.samples,

@@ -26,7 +26,7 @@ def figures_of(jtl: bytes, fault_start: datetime, fault_end: datetime, ramp_up_s
     """Counts a whole JTL; the ramp-up belongs to no phase of the table. Raises DemoFailure."""
     plan = AnalysisPlan(fault_start=fault_start, fault_end=fault_end, ramp_up_sec=ramp_up_sec)
     try:
-        analysis = analyse(read_jtl, [jtl], plan)
+        analysis = analyse(read_jtl, [[jtl]], plan)
     except UnreadableResults as exc:
         raise DemoFailure(f"the JTL cannot be read: {exc}") from exc
     return RunFigures(analysis.summary, {phase.bounds.name: phase.summary for phase in analysis.phases})

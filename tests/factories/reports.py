@@ -72,7 +72,7 @@ def report(
     window = (None, None) if fault is None else tuple(START + timedelta(seconds=edge) for edge in fault)
     plan = AnalysisPlan(window[0], window[1], ramp_up_sec=5)
     taken = sorted(samples or shop_run(fault), key=lambda sample: sample.end)
-    analysis = analyse(read_jtl, [jtl(taken)], plan)
+    analysis = analyse(read_jtl, [[jtl(taken)]], plan)
     verdict = judge(analysis, plan, slo, LoadFacts(proven))
     document = unanalysed_report("STOPPED")
     document["windowOpenedAt"] = None if window[0] is None else iso_utc(window[0])

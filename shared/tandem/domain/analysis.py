@@ -1,4 +1,4 @@
-"""What one result file says about a run: overall, by label, by phase, over time, and its commonest errors."""
+"""What its result files say about a run: overall, by label, by phase, over time, and its commonest errors."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,9 +44,9 @@ class Analysis:
     counted: CountedSamples
 
 
-def analyse(read: SampleReader, chunks: Iterable[bytes], plan: AnalysisPlan) -> Analysis:
-    """Analyse a result file in one pass. Raises UnreadableResults."""
-    counted = read(chunks, plan)
+def analyse(read: SampleReader, files: Iterable[Iterable[bytes]], plan: AnalysisPlan) -> Analysis:
+    """Analyse a run's result files, one from each engine, as one stream in one pass. Raises UnreadableResults."""
+    counted = read(files, plan)
     overall = counted.overall
     if overall.first_start is None or overall.last_end is None:
         bounds = []

@@ -51,7 +51,9 @@ class Group:
 
     ``elapsed`` are the distinct latencies in ms, ascending, ``counts`` how often each occurred, and ``elapsed_total``
     the sum over all samples. Times are epoch ms.
-    ``errors``, ``received_bytes``, ``sent_bytes`` and ``max_threads`` are None where the file has no such column.
+    ``errors``, ``received_bytes``, ``sent_bytes`` and ``max_threads`` are None where a file has no such column.
+    The threads of several files run side by side, so ``max_threads`` is the sum of each file's own maximum: it is exact
+    when all had their most at the same time, and never too low.
     """
 
     samples: int
@@ -100,12 +102,15 @@ class AnalysisPlan:
 
 @dataclass(frozen=True, slots=True)
 class CountedSamples:
-    """A whole run, counted.
+    """A whole run, counted over all its files.
 
+    A file that has samples but not the column for a figure leaves that figure unknown for the whole: ``labels`` are
+    empty when one has no labels, ``errors`` when one does not say what failed.
     Transaction Controller rows are in ``labels`` only. ``other_labels`` counts the samples whose label came after
     MAX_LABELS others. ``phases`` and ``buckets`` hold those that have samples; ``buckets`` is keyed by
     ``end // bucket_ms``. ``other_errors`` counts the errors whose kind came after MAX_DISTINCT_ERRORS others.
-    ``skipped`` counts the records that could not be used.
+    ``skipped`` counts the records that could not be used. ``last_ends`` holds the epoch ms at which the last sample of
+    each file ended, for those that have samples.
     """
 
     overall: Group
@@ -117,15 +122,17 @@ class CountedSamples:
     errors: Mapping[ErrorKind, int]
     other_errors: int
     skipped: int
+    last_ends: Sequence[int]
 
 
 class SampleReader(Protocol):
-    """Reads a result file, given in chunks of any size, and counts its samples as the plan asks.
+    """Reads a run's result files, one from each engine, and counts all their samples as the plan asks.
 
-    Raises UnreadableResults when the file is of a kind that cannot be read at all.
+    A file is given in chunks of any size; files are taken one after the other, each read to its end before the next is
+    asked for. Raises UnreadableResults when a file is of a kind that cannot be read at all.
     """
 
-    def __call__(self, chunks: Iterable[bytes], plan: AnalysisPlan) -> CountedSamples: ...
+    def __call__(self, files: Iterable[Iterable[bytes]], plan: AnalysisPlan) -> CountedSamples: ...
 
 
 def no_samples(like: Group) -> Group:

@@ -116,15 +116,21 @@ def judge(analysis: Analysis, plan: AnalysisPlan, slo: Slo | None, load: LoadFac
     worse: frozenset[Figure] = frozenset()
     if band is not None and after and plan.fault_start is not None:
         fault_end = by_name[PhaseName.FAULT].bounds.end if PhaseName.FAULT in by_name else after[0].bounds.start
-        felt = recovery(analysis.counted, band, after[0].bounds.start, fault_end, after[-1].bounds.end)
+        felt = recovery(
+            analysis.counted,
+            band,
+            after[0].bounds.start,
+            fault_end,
+            min(after[-1].bounds.end, _whole_load_until(analysis)),
+        )
         worse = felt.figures.union(
             *(
-                band.breached(phase.summary.latency.p95, phase.summary.error_rate, phase.summary.requests_per_sec or 0)
+                band.breached(phase.summary.latency.p95, phase.summary.error_rate, _rate_of_load(phase, analysis))
                 for phase in after
             )
         )
     doubts = _doubts(analysis, plan, by_name, load, band is not None)
-    broken = [] if slo is None else _broken(slo, baseline, after, felt)
+    broken = [] if slo is None else _broken(slo, analysis, baseline, after, felt)
     if not doubts and not broken and slo is not None:
         doubts = _unobserved_recovery(slo, after, felt)
     if doubts:
@@ -137,7 +143,7 @@ def judge(analysis: Analysis, plan: AnalysisPlan, slo: Slo | None, load: LoadFac
     else:
         status, reasons = VerdictStatus.PASS, []
     advice = _advice(analysis.counted.bucket_ms, by_name)
-    deficit = _throughput_deficit(baseline, after)
+    deficit = _throughput_deficit(analysis, baseline, after)
     return Verdict(status, tuple(reasons), felt, _failed_requests(after), deficit, advice)
 
 
@@ -150,6 +156,27 @@ def _advice(bucket_ms: int, by_name: dict[PhaseName, Phase]) -> tuple[Advice, ..
         return (_OUTLAST,)
     whole = recovery.bounds.end // bucket_ms - -(-recovery.bounds.start // bucket_ms)
     return (_OUTLAST,) if whole < SUSTAINED else ()
+
+
+def _whole_load_until(analysis: Analysis) -> int:
+    """The epoch ms from which a load that several engines made was no longer whole: the first of them had ended.
+
+    What is missing from there on is not the service's doing.
+    """
+    return min(analysis.counted.last_ends) + 1
+
+
+def _load_ms(phase: Phase, analysis: Analysis) -> float:
+    """For how long the load of an engine lasted in a phase, on average over the engines."""
+    start, end = phase.bounds.start, phase.bounds.end
+    lasted = [max(0, min(last_end + 1, end) - start) for last_end in analysis.counted.last_ends]
+    return sum(lasted) / len(lasted)
+
+
+def _rate_of_load(phase: Phase, analysis: Analysis) -> float:
+    """Requests per second of a phase, over the time that the engines' loads lasted in it."""
+    length_ms = _load_ms(phase, analysis)
+    return phase.summary.samples * 1000 / length_ms if length_ms else 0.0
 
 
 def _doubts(
@@ -168,6 +195,8 @@ def _doubts(
         doubts.append(Reason(ReasonCode.NO_FAULT_WINDOW, "there was no fault window while the load ran"))
     elif fault is None or (plan.fault_end is not None and fault.bounds.end < epoch_ms(plan.fault_end)):
         doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load ended before the fault did"))
+    elif plan.fault_end is not None and _whole_load_until(analysis) < epoch_ms(plan.fault_end):
+        doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load of one engine ended before the fault did"))
     elif plan.fault_end is None:
         doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load ended while the fault was not known to be over"))
     if baseline is None or baseline.summary.samples < MIN_SAMPLES or not has_band:
@@ -181,11 +210,13 @@ def _doubts(
     return doubts
 
 
-def _broken(slo: Slo, baseline: Phase | None, after: list[Phase], felt: Recovery | None) -> list[Reason]:
+def _broken(
+    slo: Slo, analysis: Analysis, baseline: Phase | None, after: list[Phase], felt: Recovery | None
+) -> list[Reason]:
     reasons = []
     for phase in after:
         name, summary = phase.bounds.name.value, phase.summary
-        p95, errors, rate = summary.latency.p95, summary.error_rate, summary.requests_per_sec
+        p95, errors = summary.latency.p95, summary.error_rate
         if slo.max_p95_ms is not None and p95 is not None and p95 > slo.max_p95_ms:
             reasons.append(
                 Reason(ReasonCode.P95_ABOVE_SLO, f"{name}: p95 was {p95} ms, the slo allows {slo.max_p95_ms:g} ms")
@@ -198,8 +229,8 @@ def _broken(slo: Slo, baseline: Phase | None, after: list[Phase], felt: Recovery
                 )
             )
         usual = None if baseline is None else baseline.summary.requests_per_sec
-        if slo.min_throughput_ratio is not None and usual and rate is not None:
-            ratio = rate / usual
+        if slo.min_throughput_ratio is not None and usual:
+            ratio = _rate_of_load(phase, analysis) / usual
             if ratio < slo.min_throughput_ratio:
                 reasons.append(
                     Reason(
@@ -238,10 +269,8 @@ def _failed_requests(after: list[Phase]) -> int | None:
     return sum(known) if after and len(known) == len(errors) else None
 
 
-def _throughput_deficit(baseline: Phase | None, after: list[Phase]) -> float | None:
+def _throughput_deficit(analysis: Analysis, baseline: Phase | None, after: list[Phase]) -> float | None:
     if baseline is None or not after or baseline.summary.requests_per_sec is None:
         return None
     rate = baseline.summary.requests_per_sec
-    return sum(
-        max(0.0, rate * (phase.bounds.end - phase.bounds.start) / 1000 - phase.summary.samples) for phase in after
-    )
+    return sum(max(0.0, rate * _load_ms(phase, analysis) / 1000 - phase.summary.samples) for phase in after)

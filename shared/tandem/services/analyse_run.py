@@ -29,7 +29,7 @@ class AnalyseRun:
         plan = plan_of(run, bucket_ms)
         try:
             with self._samples(run, task.result_path) as chunks:
-                analysis = analyse(self._read, chunks, plan)
+                analysis = analyse(self._read, [chunks], plan)
         except EngineRefused:
             return _without_file(run, "the engine has no result file of this run")
         except UnreadableResults as unreadable:

@@ -25,7 +25,7 @@ def at(ms: float) -> datetime:
 
 
 def analysed(rows: list[Sample], plan: AnalysisPlan | None = None) -> Analysis:
-    return analyse(read_jtl, [jtl(rows)], plan or AnalysisPlan())
+    return analyse(read_jtl, [[jtl(rows)]], plan or AnalysisPlan())
 
 
 def nearest_rank(latencies: list[int], percent: int) -> int:

@@ -15,7 +15,7 @@ START = 1_755_591_301_000
 
 
 def read(data: bytes) -> CountedSamples:
-    return read_jtl([data], AnalysisPlan())
+    return read_jtl([[data]], AnalysisPlan())
 
 
 def test_columns_are_found_by_name_in_any_order() -> None:

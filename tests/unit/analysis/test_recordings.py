@@ -26,7 +26,7 @@ def test_a_recording_gives_the_figures_of_its_whole_rows(name: str) -> None:
     starts = [int(row[0]) for row in rows]
     ends = [int(row[0]) + int(row[1]) for row in rows]
 
-    summary = analyse(read_jtl, [(RECORDINGS / name / "results.jtl").read_bytes()], AnalysisPlan()).summary
+    summary = analyse(read_jtl, [[(RECORDINGS / name / "results.jtl").read_bytes()]], AnalysisPlan()).summary
 
     assert summary.samples == len(rows)
     assert summary.errors == sum(row[7] == "false" for row in rows)
@@ -50,7 +50,7 @@ def test_the_engines_own_summary_differs_only_by_the_cut_line_that_it_counts_as_
     """The engine that made the recordings took the cut last line for one more sample: failed, and 0 ms when the cut
     left no latency. We drop that line and say so, so our count is one less and there is no error."""
     engine = json.loads((RECORDINGS / name / "summary.json").read_text())
-    summary = analyse(read_jtl, [(RECORDINGS / name / "results.jtl").read_bytes()], AnalysisPlan()).summary
+    summary = analyse(read_jtl, [[(RECORDINGS / name / "results.jtl").read_bytes()]], AnalysisPlan()).summary
     cut = int(name in CUT)
 
     assert engine["total"] == summary.samples + cut

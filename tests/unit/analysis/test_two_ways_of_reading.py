@@ -1,7 +1,6 @@
 """The fast way of reading gives what the csv module gives, whatever the file and however it is cut into chunks."""
 
 from collections.abc import Iterable
-from dataclasses import fields
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tandem.adapters.jtl import array_counter, interner, kinds, reader, row_counter
 from tandem.adapters.jtl.column_reading import ColumnReading
-from tandem.adapters.jtl.layout import Layout
 from tandem.adapters.jtl.reader import read_jtl, read_with
 from tandem.adapters.jtl.row_reading import RowReading
-from tandem.domain.samples import EPOCH, AnalysisPlan, CountedSamples, Group
+from tandem.domain.samples import EPOCH, AnalysisPlan
 
+from tests.factories.counted_samples import plain
 from tests.factories.jtl import DEFAULT_HEADER, Sample, jtl
 
 START = 1_755_591_301_000
@@ -26,29 +25,12 @@ PLAN = AnalysisPlan(
 )
 
 
-def plain(counted: CountedSamples) -> dict[str, Any]:
-    """A result in which sequences compare by their values."""
-
-    def group(value: Group) -> dict[str, Any]:
-        found = {field.name: getattr(value, field.name) for field in fields(value)}
-        return {**found, "elapsed": list(value.elapsed), "counts": list(value.counts)}
-
-    def shown(value: object) -> object:
-        if isinstance(value, Group):
-            return group(value)
-        if isinstance(value, dict):
-            return {key: shown(member) for key, member in value.items()}
-        return value
-
-    return {field.name: shown(getattr(counted, field.name)) for field in fields(counted)}
-
-
 def by_rows(chunks: Iterable[bytes], plan: AnalysisPlan = PLAN) -> dict[str, Any]:
-    return plain(read_with(RowReading, chunks, plan))
+    return plain(read_with(RowReading, [chunks], plan))
 
 
 def by_columns(chunks: Iterable[bytes], plan: AnalysisPlan = PLAN) -> dict[str, Any]:
-    return plain(read_with(ColumnReading, chunks, plan))
+    return plain(read_with(ColumnReading, [chunks], plan))
 
 
 texts = st.one_of(
@@ -166,14 +148,14 @@ def test_the_order_of_rows_changes_nothing(rows: list[Sample], ramp_up_sec: int,
 def test_pieces_that_jmeter_writes_are_read_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
     readings: list[ColumnReading] = []
 
-    def noted(layout: Layout, plan: AnalysisPlan) -> ColumnReading:
-        readings.append(ColumnReading(layout, plan))
+    def noted(plan: AnalysisPlan) -> ColumnReading:
+        readings.append(ColumnReading(plan))
         return readings[-1]
 
     monkeypatch.setattr(reader, "PIECE_BYTES", 1000)
     rows = [Sample(START + i, 5, label='a "b",\nc', message="x, y", success=i % 2 == 0) for i in range(200)]
     for line_end in ("\n", "\r\n"):
-        counted = read_with(noted, [jtl(rows, line_end=line_end)], PLAN)
+        counted = read_with(noted, [[jtl(rows, line_end=line_end)]], PLAN)
         assert (counted.overall.samples, counted.overall.errors) == (200, 100)
         assert readings[-1].pieces_by_rows == 0
 
@@ -222,6 +204,6 @@ def test_pending_counts_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_large_file_is_read_by_columns_and_a_small_one_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Sample(START + i, i % 9) for i in range(100)]
-    small = plain(read_jtl([jtl(rows)], PLAN))
-    monkeypatch.setattr(reader, "SMALL_FILE_BYTES", 1000)
-    assert plain(read_jtl(cut(jtl(rows), [0.01, 0.5]), PLAN)) == small == by_rows([jtl(rows)])
+    small = plain(read_jtl([[jtl(rows)]], PLAN))
+    monkeypatch.setattr(reader, "SMALL_BYTES", 1000)
+    assert plain(read_jtl([cut(jtl(rows), [0.01, 0.5])], PLAN)) == small == by_rows([jtl(rows)])

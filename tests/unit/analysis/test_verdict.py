@@ -44,7 +44,7 @@ def verdict(
     samples: list[Sample], slo: Slo | None = None, asked: AnalysisPlan | None = None, load: LoadFacts = PROVEN
 ) -> Verdict:
     asked = asked or plan()
-    return judge(analyse(read_jtl, [jtl(samples)], asked), asked, slo, load)
+    return judge(analyse(read_jtl, [[jtl(samples)]], asked), asked, slo, load)
 
 
 def steady(second: int, sample: Sample) -> Sample:
@@ -212,3 +212,29 @@ def test_only_errors_of_the_generators_own_machine_say_that_it_was_the_bottlenec
 ) -> None:
     found = codes(verdict(run(failing(message, code, every))))
     assert (ReasonCode.GENERATOR_SATURATED in found) is is_the_generator
+
+
+def verdict_of_engines(loads: list[list[Sample]], slo: Slo | None = None) -> Verdict:
+    """The verdict on a run whose load several engines made."""
+    return judge(analyse(read_jtl, [[jtl(load)] for load in loads], plan()), plan(), slo, PROVEN)
+
+
+def test_an_engine_whose_load_ended_before_the_fault_did_is_a_doubt_and_no_loss_of_throughput() -> None:
+    found = verdict_of_engines([run(steady), run(steady, seconds=70)], Slo(min_throughput_ratio=0.9))
+    assert (found.status, codes(found)) == (VerdictStatus.INCONCLUSIVE, {ReasonCode.LOAD_ENDED_EARLY})
+    assert "one engine" in found.reasons[0].message
+
+
+def test_engines_that_do_not_end_in_the_same_second_are_not_held_against_the_service() -> None:
+    loads = [run(steady, seconds=95), run(steady, seconds=88)]
+    found = verdict_of_engines(loads, Slo(min_throughput_ratio=0.9, max_recovery_sec=10))
+    assert (found.status, found.reasons) == (VerdictStatus.PASS, ())
+    assert found.throughput_deficit == pytest.approx(0, abs=60)
+
+
+def test_what_all_engines_lack_is_held_against_the_service() -> None:
+    def half_from_63(second: int, sample: Sample) -> Sample | None:
+        return None if second >= 63 and sample.elapsed % 2 else sample
+
+    found = verdict_of_engines([run(half_from_63), run(half_from_63, seconds=115)], Slo(min_throughput_ratio=0.9))
+    assert (found.status, codes(found)) == (VerdictStatus.FAIL, {ReasonCode.THROUGHPUT_BELOW_SLO})

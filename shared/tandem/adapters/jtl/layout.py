@@ -7,7 +7,9 @@ https://jmeter.apache.org/usermanual/listeners.html#csvlogformat names the defau
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tandem.domain.errors import UnreadableResults
 
@@ -46,6 +48,28 @@ class Layout:
     def width(self) -> int:
         """The number of columns."""
         return len(self.names)
+
+
+class Told(NamedTuple):
+    """Which figures of a whole run are known: those for which each of its files with samples has a column."""
+
+    label: bool
+    success: bool
+    received: bool
+    sent: bool
+    threads: bool
+
+
+def told_by(layouts: Iterable[Layout]) -> Told:
+    """What is known of a run whose files with samples are laid out so; everything of a run without samples."""
+    known = list(layouts)
+    return Told(
+        label=all(layout.label is not None for layout in known),
+        success=all(layout.success is not None for layout in known),
+        received=all(layout.received is not None for layout in known),
+        sent=all(layout.sent is not None for layout in known),
+        threads=all(layout.threads is not None for layout in known),
+    )
 
 
 def refuse_other_formats(start: bytes) -> None:
