@@ -8,11 +8,16 @@ from collections.abc import Callable
 from bench.report import Report
 
 
-def smoke_wanted(description: str | None) -> bool:
-    """Whether `--smoke` was given: tiny sizes, to see that the bench works; its figures mean nothing."""
+def arguments_of_every_bench(description: str | None) -> argparse.ArgumentParser:
+    """The options that every bench takes; a bench with some of its own adds them."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that the bench works")
-    return bool(parser.parse_args().smoke)
+    return parser
+
+
+def smoke_wanted(description: str | None) -> bool:
+    """Whether `--smoke` was given: tiny sizes, to see that the bench works; its figures mean nothing."""
+    return bool(arguments_of_every_bench(description).parse_args().smoke)
 
 
 def tell(measure: Callable[[], Report]) -> None:
