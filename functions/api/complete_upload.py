@@ -1,7 +1,8 @@
 """POST /CompleteUpload: take over a file that was sent to the store; answers as UploadJmxFile."""
 
 from tandem.bootstrap import application
-from tandem.domain.upload import StorageUnavailable, UploadChanged, UploadMissing
+from tandem.domain.errors import StorageUnavailable
+from tandem.domain.upload import UploadChanged, UploadMissing
 from tandem.rest.app import Call, endpoint
 from tandem.rest.uploads import UploadPath, UploadView
 

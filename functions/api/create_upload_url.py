@@ -2,7 +2,7 @@
 
 from tandem.bootstrap import application
 from tandem.rest.app import Call, endpoint
-from tandem.rest.uploads import TicketView, UploadAnnouncement
+from tandem.rest.upload_tickets import TicketView, UploadAnnouncement
 
 
 @endpoint(UploadAnnouncement)

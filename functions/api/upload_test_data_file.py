@@ -1,7 +1,8 @@
 """POST /UploadTestDataFile: store a data file that a test plan reads."""
 
 from tandem.bootstrap import application
-from tandem.domain.upload import StorageUnavailable, UploadKind
+from tandem.domain.errors import StorageUnavailable
+from tandem.domain.upload import UploadKind
 from tandem.rest.app import Call, Takes, endpoint
 from tandem.rest.uploads import FileParameters, UploadView
 

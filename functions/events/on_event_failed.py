@@ -1,13 +1,10 @@
 """An event on which its function failed three times: take it again, until it is done."""
 
 from tandem.bootstrap import application
-from tandem.triggers.experiment_events import (
-    ExperimentFinishedDetail,
-    ExperimentStartingDetail,
-    FaultStateChangedDetail,
-    experiment_event,
-)
+from tandem.triggers.experiment_events import ExperimentFinishedDetail, FaultStateChangedDetail
+from tandem.triggers.experiment_starting import ExperimentStartingDetail
 from tandem.triggers.failed_events import take_again
+from tandem.triggers.platform_events import experiment_event
 from tandem.triggers.workflow_status import WorkflowEnded, workflow_event
 
 

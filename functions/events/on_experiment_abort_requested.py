@@ -1,7 +1,8 @@
 """``ExperimentAbortRequested``: stop the experiment at the ChaosBlade-Box that runs it."""
 
 from tandem.bootstrap import application
-from tandem.triggers.experiment_events import ExperimentAbortRequestedDetail, experiment_event
+from tandem.triggers.experiment_events import ExperimentAbortRequestedDetail
+from tandem.triggers.platform_events import experiment_event
 
 
 @experiment_event(ExperimentAbortRequestedDetail)

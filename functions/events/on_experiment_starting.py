@@ -1,7 +1,8 @@
 """``ExperimentStarting``: set the workflow of this experiment going."""
 
 from tandem.bootstrap import application
-from tandem.triggers.experiment_events import ExperimentStartingDetail, experiment_event
+from tandem.triggers.experiment_starting import ExperimentStartingDetail
+from tandem.triggers.platform_events import experiment_event
 
 
 @experiment_event(ExperimentStartingDetail)

@@ -1,7 +1,8 @@
 """``FaultStateChanged``: remember when the fault itself began or ended."""
 
 from tandem.bootstrap import application
-from tandem.triggers.experiment_events import FaultStateChangedDetail, experiment_event
+from tandem.triggers.experiment_events import FaultStateChangedDetail
+from tandem.triggers.platform_events import experiment_event
 
 
 @experiment_event(FaultStateChangedDetail)

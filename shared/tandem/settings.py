@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tandem.domain.engine_pool import DEFAULT_ENGINE, EngineEntry, valid_entry
+from tandem.domain.engine_entry import DEFAULT_ENGINE, EngineEntry, valid_entry
 from tandem.domain.limits import Limits
 from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
 from tandem.domain.target import TargetAllowList

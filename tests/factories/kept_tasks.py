@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tandem.bootstrap import application
-from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.engine_state import StopReason
 from tandem.domain.experiment_run import ExperimentRun, Outcome, RunPlan
 from tandem.domain.identity import Owner

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tandem.domain.engine_pool import DEFAULT_ENGINE, EngineNotInPool, PooledEngine
+from tandem.domain.engine_entry import DEFAULT_ENGINE
+from tandem.domain.engine_pool import EngineNotInPool, PooledEngine
 from tandem.domain.errors import EngineUnavailable
 from tandem.domain.load_engine import EngineRun, EngineStatus, LoadEngine, StatusAnswer, Survey
 

@@ -17,7 +17,7 @@ from tandem.adapters.aws import run_archive
 from tandem.adapters.aws.run_archive import S3RunArchive
 from tandem.bootstrap import application
 from tandem.domain.archive import ArchivePart
-from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.errors import DashboardPending
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits

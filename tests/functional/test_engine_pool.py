@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from tandem.bootstrap import application
-from tandem.domain.engine_pool import (
-    EngineEntry,
-    EngineInUse,
-    EngineState,
-    EngineUnknown,
-    Occupancy,
-    PooledEngine,
-    with_most_room,
-)
+from tandem.domain.engine_entry import EngineEntry, EngineState
+from tandem.domain.engine_pool import EngineInUse, EngineUnknown, Occupancy, PooledEngine, with_most_room
 from tandem.domain.errors import EngineUnavailable, InvalidValue
 from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.task import TaskStatus

@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tandem.domain.engine_pool import EngineState
+from tandem.domain.engine_entry import EngineState
 from tandem.domain.strategy import Gate
 
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps

@@ -16,7 +16,8 @@ from tandem.adapters.database.transactions import SqlUnitOfWork
 from tandem.bootstrap import Application
 from tandem.domain import load_engine
 from tandem.domain.definition import Entry
-from tandem.domain.engine_pool import EngineAction, EngineEntry, EngineState
+from tandem.domain.engine_entry import EngineEntry, EngineState
+from tandem.domain.engine_pool import EngineAction
 from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import NAME_PREFIX
 from tandem.domain.load_engine import LoadEngine

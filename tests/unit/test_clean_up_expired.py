@@ -6,11 +6,10 @@ from typing import TypeVar, cast
 
 import pytest
 from tandem.domain.engine_pool import EngineNotInPool, PooledEngine
-from tandem.domain.errors import EngineError, EngineRefused, EngineUnavailable
+from tandem.domain.errors import EngineError, EngineRefused, EngineUnavailable, StorageUnavailable
 from tandem.domain.housekeeping import ExpiredTask, KeptObject, Statistics
 from tandem.domain.load_engine import Deletion, LoadEngine, Survey
 from tandem.domain.load_part import LoadAddress
-from tandem.domain.upload import StorageUnavailable
 from tandem.services.clean_up_expired import BATCH, BUDGET_SECONDS, CleanUpExpired
 from tandem.services.publish_statistics import metrics_of
 

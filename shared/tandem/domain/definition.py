@@ -12,9 +12,6 @@ from tandem.domain.identity import Owner
 UNTIL_THE_DURATION_ENDS = 2_147_483_647
 """Loops that outlast any duration: the engine takes no less than 1 and reads "not given" as 1 (engine-api.md)."""
 
-UPLOAD_SCHEME = "tandem://uploads/"
-"""What an upload's path begins with; a ``contentRef`` without it is a path that already is on the engine."""
-
 
 class DefinitionNotFound(NotFound):
     """No such definition, or somebody else's."""

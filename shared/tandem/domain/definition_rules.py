@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from tandem.domain.definition import UPLOAD_SCHEME, Entry, LoadTestDefinition, UrlCase, endpoint_properties
+from tandem.domain.definition import Entry, LoadTestDefinition, UrlCase, endpoint_properties
 from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.target import canonical_host
+from tandem.domain.upload import UPLOAD_SCHEME
 from tandem.domain.url_plan import UrlPlan
 from tandem.domain.xml_characters import first_illegal_character
 

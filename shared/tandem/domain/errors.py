@@ -18,6 +18,8 @@
      │    ├── EngineAnswerLost     the request was sent and its effect is unknown
      │    └── EngineAnsweredWrongly  an answer arrived that means nothing (HTML, wrong JSON, too large)
      ├── DatabaseUnavailable       the database cannot be reached or cannot write now
+     ├── SecretUnavailable         a secret that we need cannot be read
+     ├── StorageUnavailable        the object store cannot be reached
      ├── WorkflowUnavailable       Step Functions cannot be asked now
      └── NotHealthy                the health check found something down
 
@@ -124,6 +126,12 @@ class SecretUnavailable(AppError):
     """A secret that we need cannot be read, or does not hold what it should."""
 
     code = "SECRET_UNAVAILABLE"
+
+
+class StorageUnavailable(AppError):
+    """The object store cannot be reached, or cannot be written to now."""
+
+    code = "STORAGE_UNAVAILABLE"
 
 
 class WorkflowUnavailable(AppError):

@@ -73,16 +73,6 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class StartingExperiment:
-    """What ``ExperimentStarting`` said. ``fault_at`` is when the platform itself will inject, if it does."""
-
-    experiment_id: str
-    experiment_task_id: str
-    owner: Owner
-    fault_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class RunPlan:
     """Strategy and definition as they were when the task was created: later edits do not touch a run under way."""
 

@@ -1,22 +1,29 @@
-"""What the services need from the outside, besides the engine (``load_engine``) and time (``clock``)."""
+"""What the services need from the outside, besides the engine (``load_engine``) and time (``clock``).
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+Only names of types: whoever needs one port does not load what all the others speak of.
+"""
+
+from __future__ import annotations
+
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
-from tandem.domain.engine_pool import Engines
-from tandem.domain.experiment_run import AuditEntry, ExperimentRun
-from tandem.domain.identity import Owner
-from tandem.domain.messages import Message
-from tandem.domain.paging import Page, PageRequest
-from tandem.domain.strategy import LoadTestStrategy
-from tandem.domain.sweep_shard import SweepShard
-from tandem.domain.task import TaskStatus
-from tandem.domain.task_statistics import Period, TaskCounts
-from tandem.domain.unsettled_run import UnsettledRun
-from tandem.domain.upload import SignedUpload, StoredObject, Upload
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
+    from tandem.domain.engine_pool import Engines
+    from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+    from tandem.domain.identity import Owner
+    from tandem.domain.messages import Message
+    from tandem.domain.paging import Page, PageRequest
+    from tandem.domain.strategy import LoadTestStrategy
+    from tandem.domain.sweep_shard import SweepShard
+    from tandem.domain.task import TaskStatus
+    from tandem.domain.task_statistics import Period, TaskCounts
+    from tandem.domain.unsettled_run import UnsettledRun
+    from tandem.domain.upload import SignedUpload, StoredObject, Upload
 
 T = TypeVar("T")
 

@@ -1,7 +1,10 @@
 """What a preflight says of a test plan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from tandem.domain.errors import FieldFault, InvalidValue
 
 
 class Severity(StrEnum):
@@ -58,3 +61,19 @@ class PreflightReport:
     @property
     def denials(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.severity is Severity.DENY)
+
+
+class TestPlanDenied(InvalidValue):
+    """The policy refuses the plan; ``details`` give every reason at once."""
+
+    code = "TEST_PLAN_DENIED"
+    __test__ = False  # the name begins as pytest's classes do
+
+    def __init__(self, field: str, denials: Sequence[Finding]) -> None:
+        super().__init__(
+            "The preflight refuses the test plan.",
+            [
+                FieldFault(field, f"{finding.code}: {finding.path or finding.element}: {finding.message}")
+                for finding in denials
+            ],
+        )

@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.injection import template_of
 from tandem.domain.load_part import LoadAddress, LoadPart
 from tandem.domain.task import TaskStatus

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from tandem.domain.definition import UPLOAD_SCHEME
-from tandem.domain.errors import AppError, Conflict, FieldFault, InvalidValue, NotFound
+from tandem.domain.errors import Conflict, FieldFault, InvalidValue, NotFound
 from tandem.domain.file_name import clean_file_name, has_plan_extension
 from tandem.domain.identity import Owner
-from tandem.domain.preflight_report import Finding
+
+UPLOAD_SCHEME = "tandem://uploads/"
+"""What an upload's path begins with; a ``contentRef`` without it is a path that already is on the engine."""
 
 DATA_EXTENSIONS = ("csv", "txt", "json", "xml", "properties")
 """What the engine takes as a data file (engine-api.md)."""
@@ -34,26 +35,6 @@ class UploadChanged(Conflict):
     """The file was sent again while it was being looked at."""
 
     code = "UPLOAD_CHANGED"
-
-
-class StorageUnavailable(AppError):
-    code = "STORAGE_UNAVAILABLE"
-
-
-class TestPlanDenied(InvalidValue):
-    """The policy refuses the plan; ``details`` give every reason at once."""
-
-    code = "TEST_PLAN_DENIED"
-    __test__ = False  # the name begins as pytest's classes do
-
-    def __init__(self, field: str, denials: Sequence[Finding]) -> None:
-        super().__init__(
-            "The preflight refuses the test plan.",
-            [
-                FieldFault(field, f"{finding.code}: {finding.path or finding.element}: {finding.message}")
-                for finding in denials
-            ],
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ from tandem.domain.errors import (
     NotFound,
     NotHealthy,
     SecretUnavailable,
+    StorageUnavailable,
     TooLarge,
     Unauthenticated,
     UnreadableResults,
     WorkflowUnavailable,
 )
 from tandem.domain.identity import Owner
-from tandem.domain.upload import StorageUnavailable
 from tandem.rest.caller import user_of
 from tandem.rest.parameters import Parameters, read_parameters
 from tandem.rest.request import Body, SentFile, body_of, file_body_of, language_of, query_of

@@ -12,19 +12,9 @@ from tandem.domain.paging import Page
 from tandem.domain.ports import DefinitionFilter
 from tandem.domain.url_plan import HTTP_METHODS
 from tandem.rest.changes import with_defaults
-from tandem.rest.parameters import (
-    Document,
-    Identifier,
-    NotNull,
-    Paged,
-    Parameters,
-    Part,
-    Structure,
-    Text,
-    Whole,
-    located,
-)
-from tandem.rest.views import Moment, PageView, page_fields
+from tandem.rest.paging import Paged, PageView, page_fields
+from tandem.rest.parameters import Document, Identifier, NotNull, Parameters, Part, Structure, Text, Whole, located
+from tandem.rest.views import Moment
 
 MAX_SECONDS = 86_400
 

@@ -24,7 +24,6 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.identity import Owner
-from tandem.domain.paging import PageRequest
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,19}(\.[0-9]*)?|\.[0-9]{1,19})([eE][+-]?[0-9]{1,3})?")
@@ -138,17 +137,6 @@ class Parameters(Document):
     def owner(self, user_id: str) -> Owner:
         """Whose rows the request is about."""
         return Owner(user_id, self.namespace)
-
-
-class Paged(Parameters):
-    """A page of a list: ``pageNum`` counts from 1."""
-
-    page_num: Annotated[Whole, Field(ge=1, le=1_000_000)] = 1
-    page_size: Annotated[Whole, Field(ge=1, le=200)] = 20
-
-    @property
-    def page(self) -> PageRequest:
-        return PageRequest(self.page_num, self.page_size)
 
 
 P = TypeVar("P", bound=Parameters)

@@ -9,19 +9,9 @@ from tandem.domain.paging import Page
 from tandem.domain.ports import StrategyFilter
 from tandem.domain.strategy import MAX_DURATION_SEC, Gate, LoadTestStrategy, Slo, duration_faults
 from tandem.rest.changes import with_defaults
-from tandem.rest.parameters import (
-    Document,
-    Flag,
-    Identifier,
-    NotNull,
-    Number,
-    Paged,
-    Parameters,
-    Part,
-    Structure,
-    Whole,
-)
-from tandem.rest.views import Moment, PageView, page_fields
+from tandem.rest.paging import Paged, PageView, page_fields
+from tandem.rest.parameters import Document, Flag, Identifier, NotNull, Number, Parameters, Part, Structure, Whole
+from tandem.rest.views import Moment
 
 Rate = Annotated[Number, Field(ge=0, le=1)]
 Amount = Annotated[Number, Field(ge=0)]

@@ -8,8 +8,9 @@ from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.paging import Page
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
-from tandem.rest.parameters import Document, Identifier, Paged, Parameters
-from tandem.rest.views import Moment, PageView, page_fields
+from tandem.rest.paging import Paged, PageView, page_fields
+from tandem.rest.parameters import Document, Identifier, Parameters
+from tandem.rest.views import Moment
 
 _DESCRIPTIONS = {
     TaskStatus.PENDING: ("等待中", "Pending"),

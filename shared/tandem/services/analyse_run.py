@@ -7,10 +7,9 @@ from tandem.domain.analysis import Analysis, analyse
 from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
 from tandem.domain.archive import RunArchive, RunFigures
 from tandem.domain.engine_pool import LoadEngines
-from tandem.domain.errors import EngineRefused, UnreadableResults
+from tandem.domain.errors import EngineRefused, StorageUnavailable, UnreadableResults
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.samples import AnalysisPlan, SampleReader
-from tandem.domain.upload import StorageUnavailable
 from tandem.domain.verdict import LoadFacts, ReasonCode, Verdict, inconclusive, judge
 from tandem.telemetry import LogEvent, warn
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from tandem.domain.definition import UPLOAD_SCHEME, Entry, LoadTestDefinition, UrlCase
+from tandem.domain.definition import Entry, LoadTestDefinition, UrlCase
 from tandem.domain.definition_rules import definition_faults
 from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
 from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
 from tandem.domain.preflight import judge
 from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
-from tandem.domain.upload import TestPlanDenied, Upload, UploadKind, UploadMissing
+from tandem.domain.preflight_report import TestPlanDenied
+from tandem.domain.upload import UPLOAD_SCHEME, Upload, UploadKind, UploadMissing
 from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
 
 _CALLED = {UploadKind.PLAN: "a test plan", UploadKind.DATA: "a data file"}

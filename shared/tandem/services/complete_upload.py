@@ -11,17 +11,8 @@ from tandem.domain.plan_facts import PlanReader
 from tandem.domain.ports import Database, ObjectStore, UnitOfWork
 from tandem.domain.preflight import judge
 from tandem.domain.preflight_policy import PreflightPolicy
-from tandem.domain.preflight_report import PreflightReport
-from tandem.domain.upload import (
-    StoredObject,
-    TestPlanDenied,
-    Upload,
-    UploadKind,
-    UploadMissing,
-    kind_of,
-    owner_label,
-    split_path,
-)
+from tandem.domain.preflight_report import PreflightReport, TestPlanDenied
+from tandem.domain.upload import StoredObject, Upload, UploadKind, UploadMissing, kind_of, owner_label, split_path
 from tandem.services.store_upload import StoredUpload
 
 FIELD = "uploadPath"

@@ -4,16 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock, Ids
-from tandem.domain.experiment_run import (
-    ExperimentRun,
-    NextStep,
-    NotThisRunsOwner,
-    RunPlan,
-    StartingExperiment,
-    StepResult,
-)
+from tandem.domain.experiment_run import ExperimentRun, NextStep, NotThisRunsOwner, RunPlan, StepResult
 from tandem.domain.limits import Limits
 from tandem.domain.ports import Database, UnitOfWork
+from tandem.domain.starting_experiment import StartingExperiment
 from tandem.telemetry import LogEvent, log, warn
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from tandem.domain.archive import LINK_SECONDS, ArchivedRun, ArchiveLinks, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
+from tandem.domain.errors import StorageUnavailable
 from tandem.domain.experiment_run import ExperimentRun
-from tandem.domain.upload import StorageUnavailable
 from tandem.telemetry import LogEvent, warn
 
 

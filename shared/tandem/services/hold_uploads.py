@@ -1,8 +1,8 @@
 """A definition that names an upload keeps it: the daily clean-up must not take it away in between."""
 
-from tandem.domain.definition import UPLOAD_SCHEME, LoadTestDefinition
+from tandem.domain.definition import LoadTestDefinition
 from tandem.domain.ports import UnitOfWork
-from tandem.domain.upload import UploadMissing
+from tandem.domain.upload import UPLOAD_SCHEME, UploadMissing
 
 
 def hold_uploads(uow: UnitOfWork, definition: LoadTestDefinition) -> None:

@@ -4,17 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tandem.domain.clock import Clock
+from tandem.domain.engine_entry import EngineEntry, EngineState, valid_entry
 from tandem.domain.engine_pool import (
     EngineAction,
-    EngineEntry,
     EngineInUse,
     EngineStanding,
-    EngineState,
     EngineUnknown,
     Occupancy,
     PooledEngine,
     merged,
-    valid_entry,
 )
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.place_load import PLACEMENT

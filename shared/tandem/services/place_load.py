@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from tandem.domain.clock import Clock
-from tandem.domain.engine_pool import EngineState, Occupancy, PooledEngine, merged, with_most_room
+from tandem.domain.engine_entry import EngineState
+from tandem.domain.engine_pool import Occupancy, PooledEngine, merged, with_most_room
 from tandem.domain.experiment_run import ExperimentRun, NextStep
 from tandem.domain.ports import UnitOfWork
 from tandem.services.change_run import ChangeRun

@@ -5,10 +5,10 @@ import re
 
 from tandem.domain.clock import Ids
 from tandem.domain.errors import FieldFault, InvalidValue
-from tandem.domain.experiment_run import StartingExperiment
 from tandem.domain.identity import Owner
 from tandem.domain.injection import template_of
 from tandem.domain.ports import Database
+from tandem.domain.starting_experiment import StartingExperiment
 from tandem.domain.strategy import StrategyDisabled, StrategyNotFound
 from tandem.services.start_experiment import StartExperiment
 from tandem.telemetry import LogEvent, log

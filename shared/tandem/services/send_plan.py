@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from tandem.domain.definition import UPLOAD_SCHEME, Entry, LoadTestDefinition
+from tandem.domain.definition import Entry, LoadTestDefinition
 from tandem.domain.identity import Owner
 from tandem.domain.load_engine import LoadEngine
 from tandem.domain.ports import Database, ObjectStore
-from tandem.domain.upload import Upload, UploadMissing
+from tandem.domain.upload import UPLOAD_SCHEME, Upload, UploadMissing
 from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
 
 

@@ -3,8 +3,8 @@
 import hashlib
 import re
 
-from tandem.domain.experiment_run import StartingExperiment
 from tandem.domain.ports import Workflows
+from tandem.domain.starting_experiment import StartingExperiment
 from tandem.domain.timestamps import iso_utc
 
 

@@ -17,13 +17,14 @@ from tandem.domain.errors import (
     EngineError,
     EngineRefused,
     EngineUnavailable,
+    StorageUnavailable,
 )
 from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
 from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import loads_by_task, name_of
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.load_part import LoadPart
-from tandem.domain.upload import StorageUnavailable, UploadMissing
+from tandem.domain.upload import UploadMissing
 from tandem.services.change_run import ChangeRun
 from tandem.services.place_load import PlaceLoad
 from tandem.services.send_plan import SendPlan

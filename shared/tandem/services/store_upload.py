@@ -10,8 +10,8 @@ from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
 from tandem.domain.preflight import judge
 from tandem.domain.preflight_policy import PreflightPolicy
-from tandem.domain.preflight_report import PreflightReport
-from tandem.domain.upload import TestPlanDenied, Upload, UploadKind, check_file_name, content_type_of
+from tandem.domain.preflight_report import PreflightReport, TestPlanDenied
+from tandem.domain.upload import Upload, UploadKind, check_file_name, content_type_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from tandem.domain.engine_pool import EngineAction, EngineEntry, EngineStanding, EngineState
+from tandem.domain.engine_entry import EngineEntry, EngineState
+from tandem.domain.engine_pool import EngineAction, EngineStanding
 
 
 class EngineCommand(BaseModel):

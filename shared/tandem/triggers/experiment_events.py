@@ -1,47 +1,22 @@
-"""Events of the chaos platform, as they come from EventBridge."""
+"""What the chaos platform tells of an experiment that goes on or has ended, and what we tell it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     WrapValidator,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
-from tandem.domain.experiment_run import Outcome, StartingExperiment
+from tandem.domain.experiment_run import Outcome
 from tandem.domain.fault_window import ToldWindow
-from tandem.domain.identity import Owner
 from tandem.telemetry import LogEvent, warn
-
-Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f](.*[^\s\x00-\x1f\x7f])?$")]
-
-
-class EventDetail(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
-
-
-class ExperimentStartingDetail(EventDetail):
-    """``faultAt`` (RFC 3339): when the platform itself will inject."""
-
-    experiment_id: Id
-    experiment_task_id: Id
-    user_id: Id
-    namespace: Id = "default"
-    fault_at: AwareDatetime | None = None
-
-    @property
-    def experiment(self) -> StartingExperiment:
-        return StartingExperiment(
-            self.experiment_id, self.experiment_task_id, Owner(self.user_id, self.namespace), self.fault_at
-        )
+from tandem.triggers.platform_events import EventDetail, Id
 
 
 def _moment_or_none(value: Any, parse: Callable[[Any], datetime | None], info: ValidationInfo) -> datetime | None:
@@ -103,35 +78,3 @@ class ExperimentAbortRequestedDetail(EventDetail):
     """Our own word to whoever runs the experiment."""
 
     experiment_task_id: Id
-
-
-D = TypeVar("D", bound=EventDetail)
-
-
-def experiment_event(detail: type[D]) -> Callable[[Callable[[D], None]], Callable[[Mapping[str, Any], object], None]]:
-    """Make a Lambda handler of a function that takes an event's detail.
-
-    An event that can never be understood is refused and logged: to fail would only bring it back.
-    """
-
-    def decorate(function: Callable[[D], None]) -> Callable[[Mapping[str, Any], object], None]:
-        def handler(event: Mapping[str, Any], context: object) -> None:
-            try:
-                parsed = detail.model_validate(event.get("detail"))
-            except ValidationError as error:
-                faults = [
-                    f"{'.'.join(str(part) for part in fault['loc']) or 'detail'}: {fault['msg']}"
-                    for fault in error.errors(include_url=False, include_context=False, include_input=False)
-                ]
-                warn(
-                    LogEvent.EVENT_REFUSED,
-                    event_id=event.get("id"),
-                    detail_type=event.get("detail-type"),
-                    faults=faults,
-                )
-                return
-            function(parsed)
-
-        return handler
-
-    return decorate

@@ -6,8 +6,8 @@ from itertools import islice
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem.adapters.aws.clients import AwsClients
+from tandem.domain.errors import StorageUnavailable
 from tandem.domain.housekeeping import KeptObject
-from tandem.domain.upload import StorageUnavailable
 
 DELETED_AT_ONCE = 1000
 """What DeleteObjects takes."""

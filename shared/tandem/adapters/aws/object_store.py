@@ -8,7 +8,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem.adapters.aws.clients import AwsClients
-from tandem.domain.upload import SignedUpload, StorageUnavailable, StoredObject, UploadChanged, UploadMissing
+from tandem.domain.errors import StorageUnavailable
+from tandem.domain.upload import SignedUpload, StoredObject, UploadChanged, UploadMissing
 
 CHUNK_BYTES = 256 * 1024
 

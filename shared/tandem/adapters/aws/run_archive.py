@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem.adapters.aws.clients import AwsClients
 from tandem.domain.archive import LINK_SECONDS, ArchivedRun, ArchivePart, RunFigures
+from tandem.domain.errors import StorageUnavailable
 from tandem.domain.timestamps import iso_utc
-from tandem.domain.upload import StorageUnavailable
 from tandem.telemetry import LogEvent, warn
 
 if TYPE_CHECKING:

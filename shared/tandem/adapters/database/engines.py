@@ -6,7 +6,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tandem.adapters.database import tables
 from tandem.adapters.database.documents import LOAD_PARTS
-from tandem.domain.engine_pool import EngineEntry, EngineState, Occupancy
+from tandem.domain.engine_entry import EngineEntry, EngineState
+from tandem.domain.engine_pool import Occupancy
 
 
 class SqlEngines:

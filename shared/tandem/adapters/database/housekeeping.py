@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, fun
 from tandem.adapters.database import tables
 from tandem.adapters.database.documents import LOAD_PARTS, RUN_PLAN
 from tandem.adapters.database.transactions import SqlDatabase
-from tandem.domain.definition import UPLOAD_SCHEME
-from tandem.domain.engine_pool import DEFAULT_ENGINE
+from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.housekeeping import ExpiredTask, Statistics
 from tandem.domain.load_part import LoadAddress
 from tandem.domain.task import TaskStatus
+from tandem.domain.upload import UPLOAD_SCHEME
 
 _TASK, _RUN, _AUDIT, _UPLOAD = tables.task, tables.run, tables.audit, tables.upload
 _ENDED = [status for status in TaskStatus if status.ended]
