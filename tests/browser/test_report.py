@@ -230,3 +230,25 @@ def test_hostile_texts_are_only_shown(browser: Browser, tmp_path: Path) -> None:
     assert browser.complaints() == []
     browser.wear(375, height=800)
     assert browser.overflow() == []
+
+
+def test_the_kept_files_of_every_engine_are_linked(browser: Browser, tmp_path: Path) -> None:
+    names = ["analysis.json", "dashboard-2.zip", "report.html", "results.jtl.gz", "results-2.jtl.gz"]
+    files = [{"name": name, "url": f"https://kept.test/{name}"} for name in names]
+    document = report()
+    document["results"]["archive"] = {
+        "archivedAt": "2026-01-02T03:20:00.000+00:00",
+        "expiresAt": "2026-01-02T04:20:00.000+00:00",
+        "resultUrl": "https://kept.test/results.jtl.gz",
+        "analysisUrl": "https://kept.test/analysis.json",
+        "reportUrl": "https://kept.test/report.html",
+        "dashboardUrl": None,
+        "files": files,
+    }
+
+    show(browser, tmp_path, document)
+
+    links = browser.all('[data-fact="archive"] .kept a')
+    assert {link.get_attribute("href") for link in links} == {file["url"] for file in files}
+    assert len({link.text for link in links}) == len(files)
+    assert browser.complaints() == []

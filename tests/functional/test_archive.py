@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,9 +17,9 @@ from botocore.exceptions import EndpointConnectionError
 from tandem.adapters.aws import run_archive
 from tandem.adapters.aws.run_archive import S3RunArchive
 from tandem.bootstrap import application
-from tandem.domain.archive import ArchivePart
+from tandem.domain.archive import ArchivedFile, ArchivePart
 from tandem.domain.engine_entry import DEFAULT_ENGINE
-from tandem.domain.errors import DashboardPending
+from tandem.domain.errors import DashboardPending, StorageUnavailable
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.messages import EventName
@@ -29,6 +30,7 @@ from tests.fakes.engine_traps import Traps
 from tests.fakes.trap_engine import TrapEngine
 from tests.functional.conftest import BUCKET, Api, stored_objects
 
+RESULTS = ArchivedFile(ArchivePart.RESULTS)
 KEPT = [f"archive/ldtask_1/{name}" for name in ("analysis.json", "report.html", "results.jtl.gz")]
 
 
@@ -214,9 +216,10 @@ def test_a_document_of_another_format_is_as_if_it_were_not_there(api: Api, engin
 
 
 def kept_samples(store: S3RunArchive) -> bytes:
-    found = store.samples("ldtask_9")
+    found = store.samples("ldtask_9", engines=1)
     assert found is not None
-    return b"".join(found)
+    [file] = found
+    return b"".join(file)
 
 
 def test_a_large_file_is_stored_in_pieces_and_whole_or_not_at_all(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,18 +232,72 @@ def test_a_large_file_is_stored_in_pieces_and_whole_or_not_at_all(api: Api, monk
         raise ConnectionError("the engine died")
 
     with pytest.raises(ConnectionError):
-        store.put("ldtask_9", ArchivePart.RESULTS, cut_off())
-    assert not store.holds("ldtask_9", ArchivePart.RESULTS)
+        store.put("ldtask_9", RESULTS, cut_off())
+    assert not store.holds("ldtask_9", RESULTS)
     assert boto3.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
-    store.put("ldtask_9", ArchivePart.RESULTS, line)
+    store.put("ldtask_9", RESULTS, line)
     assert kept_samples(store) == b"".join(line)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"a" * 3_000_000])
 def test_any_size_comes_back_as_it_was(api: Api, content: bytes) -> None:
     store = S3RunArchive(application().aws, BUCKET)
-    store.put("ldtask_9", ArchivePart.RESULTS, [content])
+    store.put("ldtask_9", RESULTS, [content])
     assert kept_samples(store) == content
+
+
+def test_the_files_of_several_engines_are_served_in_order_and_only_when_all_are_there(api: Api) -> None:
+    store = S3RunArchive(application().aws, BUCKET)
+    store.put("ldtask_9", ArchivedFile(ArchivePart.RESULTS, 2), [b"second"])
+    assert store.samples("ldtask_9", engines=1) is store.samples("ldtask_9", engines=2) is None
+    store.put("ldtask_9", RESULTS, [b"first"])
+    assert store.samples("ldtask_9", engines=3) is None
+    store.put("ldtask_9", ArchivedFile(ArchivePart.RESULTS, 3), [b"third"])
+
+    found = store.samples("ldtask_9", engines=3)
+
+    assert found is not None
+    assert [b"".join(file) for file in found] == [b"first", b"second", b"third"]
+    assert stored_objects() == [f"archive/ldtask_9/results{number}.jtl.gz" for number in ("-2", "-3", "")]
+
+
+def test_a_file_that_goes_while_they_are_read_is_trouble_with_the_archive(api: Api) -> None:
+    store = S3RunArchive(application().aws, BUCKET)
+    for number in (1, 2):
+        store.put("ldtask_9", ArchivedFile(ArchivePart.RESULTS, number), [b"x"])
+    found = store.samples("ldtask_9", engines=2)
+    assert found is not None
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key="archive/ldtask_9/results-2.jtl.gz")
+    assert b"".join(next(found)) == b"x"
+    with pytest.raises(StorageUnavailable, match=r"results-2\.jtl\.gz"):
+        next(found)
+
+
+def test_a_kept_run_names_the_files_of_all_its_engines(api: Api, engine: TrapEngine) -> None:
+    ended_run(engine)
+    archive()
+    store = S3RunArchive(application().aws, BUCKET)
+    kept = store.read("ldtask_1")
+    assert kept is not None
+    second = {ArchivedFile(ArchivePart.RESULTS, 2), ArchivedFile(ArchivePart.DASHBOARD, 2)}
+    store.write("ldtask_1", replace(kept, files=kept.files | second))
+
+    assert store.read("ldtask_1") == replace(kept, files=kept.files | second)
+    told = api.get("get_load_test_results", taskId="ldtask_1").result["archive"]
+    names = ["analysis.json", "dashboard-2.zip", "report.html", "results.jtl.gz", "results-2.jtl.gz"]
+    assert [file["name"] for file in told["files"]] == names
+    for file in told["files"]:
+        assert urlsplit(file["url"]).path.endswith(f"/archive/ldtask_1/{file['name']}")
+    assert told["resultUrl"] == told["files"][3]["url"]
+    assert told["dashboardUrl"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["results-1.jtl.gz", "results-02.jtl.gz", "results-.jtl.gz", "x.jtl.gz", "results-x.jtl.gz"]
+)
+def test_no_other_name_is_one_of_a_kept_file(name: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        ArchivedFile.named(name)
 
 
 def test_a_run_is_compared_with_the_earlier_ones_of_its_strategy_and_load(api: Api, engine: TrapEngine) -> None:

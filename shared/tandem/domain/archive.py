@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tandem.domain.analysis_document import Json, window_document
 from tandem.domain.experiment_run import ExperimentRun
 
 LINK_SECONDS = 3600
-"""How long a link to a part is good."""
+"""How long a link to a kept file is good."""
 
 
 class ArchivePart(StrEnum):
-    """The files of a kept run."""
+    """What is kept of a run, each under the name of its (first) file."""
 
     RESULTS = "results.jtl.gz"
     ANALYSIS = "analysis.json"
@@ -38,6 +38,29 @@ _CONTENT_TYPES = {
 }
 
 
+class ArchivedFile(NamedTuple):
+    """A file of a kept run. Of RESULTS and DASHBOARD there is one from each engine of its load, numbered from 1."""
+
+    part: ArchivePart
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """``results.jtl.gz``, ``results-2.jtl.gz``, ..."""
+        stem, dot, ending = self.part.partition(".")
+        return self.part.value if self.number == 1 else f"{stem}-{self.number}{dot}{ending}"
+
+    @classmethod
+    def named(cls, name: str) -> "ArchivedFile":
+        """The file of that name. Raises ValueError when none is named so."""
+        stem, dot, ending = name.partition(".")
+        first, dash, number = stem.partition("-")
+        found = cls(ArchivePart(first + dot + ending), int(number) if dash else 1)
+        if found.name != name:
+            raise ValueError(f"{name!r} is not how a kept file is named")
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class RunFigures:
     """What the samples of a run say, as the documents of the API (``analysis_document.py``).
@@ -55,14 +78,14 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedRun:
-    """A kept run. ``facts`` are those that the figures rest on besides the samples; ``parts`` are beside it.
+    """A kept run. ``facts`` are those that the figures rest on besides the samples; ``files`` are beside it.
 
     ``result_url`` and ``report_url`` are where the engine served its files; ``events`` is the run's story.
     """
 
     archived_at: datetime
     facts: Mapping[str, Json]
-    parts: frozenset[ArchivePart]
+    files: frozenset[ArchivedFile]
     figures: RunFigures
     events: Sequence[str]
     result_url: str | None
@@ -71,11 +94,11 @@ class ArchivedRun:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLinks:
-    """Addresses of a kept run's parts, good until ``expires_at`` at the most."""
+    """Addresses of a kept run's files, good until ``expires_at`` at the most."""
 
     archived_at: datetime
     expires_at: datetime
-    urls: Mapping[ArchivePart, str]
+    urls: Mapping[ArchivedFile, str]
 
 
 def facts_of(run: ExperimentRun) -> dict[str, Json]:
@@ -91,19 +114,23 @@ class RunArchive(Protocol):
         ...
 
     def write(self, task_id: str, kept: ArchivedRun) -> None:
-        """Keep a run, once all its parts are there."""
+        """Keep a run, once all its files are there."""
         ...
 
-    def holds(self, task_id: str, part: ArchivePart) -> bool: ...
+    def holds(self, task_id: str, file: ArchivedFile) -> bool: ...
 
-    def put(self, task_id: str, part: ArchivePart, content: Iterable[bytes]) -> None:
-        """Store a part in pieces, never holding it whole; all of it appears at once, or nothing."""
+    def put(self, task_id: str, file: ArchivedFile, content: Iterable[bytes]) -> None:
+        """Store a file in pieces, never holding it whole; all of it appears at once, or nothing."""
         ...
 
-    def samples(self, task_id: str) -> Iterator[bytes] | None:
-        """The kept result file, unpacked, in pieces; None when there is none."""
+    def samples(self, task_id: str, engines: int) -> Iterator[Iterator[bytes]] | None:
+        """The kept result files of a load that so many engines made, in order, each unpacked, in pieces.
+
+        Each is opened when the one before it has been read. None unless all are kept: figures of a part of the load
+        would pass for those of the whole.
+        """
         ...
 
-    def link(self, task_id: str, part: ArchivePart, file_name: str) -> str:
-        """An address from which the part can be fetched for LINK_SECONDS, as a file of that name."""
+    def link(self, task_id: str, file: ArchivedFile, saved_as: str) -> str:
+        """An address from which the file can be fetched for LINK_SECONDS, to be saved under that name."""
         ...

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tandem.domain.analysis_document import Json, window_document
-from tandem.domain.archive import ArchiveLinks, ArchivePart
+from tandem.domain.archive import ArchivedFile, ArchiveLinks, ArchivePart
 from tandem.domain.comparison import ComparedFigure, Outcome
 from tandem.domain.fault_window import WindowSource
 from tandem.domain.run_report import RunResults
@@ -157,8 +157,18 @@ class VerdictView(Document):
     advice: list[AdviceView]
 
 
+class ArchivedFileView(Document):
+    """A kept file and a link to it. Names: ``results.jtl.gz``, of a load's second engine ``results-2.jtl.gz``, ..."""
+
+    name: str
+    url: str
+
+
 class ArchiveView(Document):
-    """Links to the kept files, each good until ``expiresAt`` at the most; ask again for fresh ones."""
+    """Links to the kept files, each good until ``expiresAt`` at the most; ask again for fresh ones.
+
+    ``resultUrl`` and ``dashboardUrl`` are of the load's first engine; ``files`` are all, of every engine.
+    """
 
     archived_at: Stamp
     expires_at: Stamp
@@ -166,17 +176,22 @@ class ArchiveView(Document):
     analysis_url: str | None
     report_url: str | None
     dashboard_url: str | None
+    files: list[ArchivedFileView]
 
     @classmethod
     def of(cls, links: ArchiveLinks) -> "ArchiveView":
+        def first(part: ArchivePart) -> str | None:
+            return links.urls.get(ArchivedFile(part))
+
         return cls.model_validate(
             {
                 "archivedAt": iso_utc(links.archived_at),
                 "expiresAt": iso_utc(links.expires_at),
-                "resultUrl": links.urls.get(ArchivePart.RESULTS),
-                "analysisUrl": links.urls.get(ArchivePart.ANALYSIS),
-                "reportUrl": links.urls.get(ArchivePart.REPORT),
-                "dashboardUrl": links.urls.get(ArchivePart.DASHBOARD),
+                "resultUrl": first(ArchivePart.RESULTS),
+                "analysisUrl": first(ArchivePart.ANALYSIS),
+                "reportUrl": first(ArchivePart.REPORT),
+                "dashboardUrl": first(ArchivePart.DASHBOARD),
+                "files": [{"name": file.name, "url": url} for file, url in links.urls.items()],
             }
         )
 

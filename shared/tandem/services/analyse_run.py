@@ -27,8 +27,8 @@ class AnalyseRun:
             return RunFigures(None, None, None, "the load has not been started on the engine")
         plan = plan_of(run, bucket_ms)
         try:
-            with self._samples(run, task.result_path) as chunks:
-                analysis = analyse(self._read, [chunks], plan)
+            with self._samples(run, task.result_path) as files:
+                analysis = analyse(self._read, files, plan)
         except EngineRefused:
             return _without_file(run, "the engine has no result file of this run")
         except UnreadableResults as unreadable:
@@ -43,18 +43,18 @@ class AnalyseRun:
         return _figures(analyse(self._read, (), plan_of(run, bucket_ms)), None)
 
     @contextmanager
-    def _samples(self, run: ExperimentRun, result_path: str) -> Iterator[Iterable[bytes]]:
-        """The run's result file in pieces: the kept one, else that on the engine."""
+    def _samples(self, run: ExperimentRun, result_path: str) -> Iterator[Iterable[Iterable[bytes]]]:
+        """The run's result files, each in pieces: the kept ones, else that on the engine."""
         kept = self._kept_samples(run) if run.started_task.status.ended else None
         if kept is not None:
             yield kept
             return
         with self._engines.of(run.engine_name).open_result_file(result_path) as chunks:
-            yield chunks
+            yield [chunks]
 
-    def _kept_samples(self, run: ExperimentRun) -> Iterator[bytes] | None:
+    def _kept_samples(self, run: ExperimentRun) -> Iterator[Iterator[bytes]] | None:
         try:
-            return self._archive.samples(run.started_task.task_id)
+            return self._archive.samples(run.started_task.task_id, engines=1)
         except StorageUnavailable as trouble:
             warn(LogEvent.ARCHIVE_UNAVAILABLE, task_id=run.started_task.task_id, reason=trouble.message)
             return None

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tandem.domain.analysis_document import comparison_document
-from tandem.domain.archive import ArchivedRun, ArchivePart, RunArchive, facts_of
+from tandem.domain.archive import ArchivedFile, ArchivedRun, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import Conflict, DashboardPending, EngineError, EngineRefused
@@ -25,6 +25,10 @@ from tandem.services.get_results import GetResults
 from tandem.telemetry import LogEvent, log
 
 SECONDS_BETWEEN_LOOKS = 2.0
+
+_RESULTS = ArchivedFile(ArchivePart.RESULTS)
+_REPORT = ArchivedFile(ArchivePart.REPORT)
+_DASHBOARD = ArchivedFile(ArchivePart.DASHBOARD)
 
 
 class LoadNotOver(Conflict):
@@ -80,9 +84,9 @@ class ArchiveRun:
     def _keep(self, run: ExperimentRun, before: ArchivedRun | None, render: Callable[[RunReport], str]) -> ArchivedRun:
         """Keep a run; ``before`` is what was kept of it, on other facts."""
         task_id = run.started_task.task_id
-        parts = {ArchivePart.REPORT} | (set() if before is None else before.parts & {ArchivePart.DASHBOARD})
+        files = {_REPORT} | (set() if before is None else before.files & {_DASHBOARD})
         if self._keep_samples(run):
-            parts.add(ArchivePart.RESULTS)
+            files.add(_RESULTS)
         try:
             results, story = self._results.on_engine(run), self._events.of(run, MAX_EVENTS).events
         except EngineError:
@@ -92,13 +96,13 @@ class ArchiveRun:
             results, story = self._results.without_engine(run), self._events.without_engine(run, MAX_EVENTS).events
         results = self._compared(results)
         page = render(RunReport(results, story))
-        self._archive.put(task_id, ArchivePart.REPORT, [page.encode()])
+        self._archive.put(task_id, _REPORT, [page.encode()])
         # Where the engine serves its files, or what was known of that.
         told = results.on_engine or before
         kept = ArchivedRun(
             archived_at=self._clock.now(),
             facts=facts_of(run),
-            parts=frozenset(parts),
+            files=frozenset(files),
             figures=results.figures,
             events=story,
             result_url=None if told is None else told.result_url,
@@ -113,7 +117,7 @@ class ArchiveRun:
         Raises DashboardPending, StorageUnavailable.
         """
         task = run.started_task
-        if ArchivePart.DASHBOARD in kept.parts or ArchivePart.RESULTS not in kept.parts or task.execution_id is None:
+        if _DASHBOARD in kept.files or _RESULTS not in kept.files or task.execution_id is None:
             return
         try:
             engine = self._engines.of(run.engine_name)
@@ -126,7 +130,7 @@ class ArchiveRun:
         except EngineError as trouble:
             log(LogEvent.DASHBOARD_NOT_ARCHIVED, task_id=task.task_id, reason=trouble.message)
             return
-        self._archive.write(task.task_id, replace(kept, parts=kept.parts | {ArchivePart.DASHBOARD}))
+        self._archive.write(task.task_id, replace(kept, files=kept.files | {_DASHBOARD}))
 
     def _copy_dashboard(self, engine: LoadEngine, report_path: str, task_id: str) -> None:
         """Wait a while for the dashboard, and copy it."""
@@ -134,7 +138,7 @@ class ArchiveRun:
         while True:
             try:
                 with engine.open_dashboard(report_path) as chunks:
-                    self._archive.put(task_id, ArchivePart.DASHBOARD, chunks)
+                    self._archive.put(task_id, _DASHBOARD, chunks)
             except DashboardPending:
                 if self._clock.now() >= until:
                     raise
@@ -153,11 +157,11 @@ class ArchiveRun:
         task = run.started_task
         if task.result_path is None:
             return False
-        if self._archive.holds(task.task_id, ArchivePart.RESULTS):
+        if self._archive.holds(task.task_id, _RESULTS):
             return True
         try:
             with self._engines.of(run.engine_name).open_result_file(task.result_path) as chunks:
-                self._archive.put(task.task_id, ArchivePart.RESULTS, chunks)
+                self._archive.put(task.task_id, _RESULTS, chunks)
         except EngineRefused:
             return False
         return True

@@ -2,7 +2,15 @@
 
 from datetime import timedelta
 
-from tandem.domain.archive import LINK_SECONDS, ArchivedRun, ArchiveLinks, ArchivePart, RunArchive, facts_of
+from tandem.domain.archive import (
+    LINK_SECONDS,
+    ArchivedFile,
+    ArchivedRun,
+    ArchiveLinks,
+    ArchivePart,
+    RunArchive,
+    facts_of,
+)
 from tandem.domain.clock import Clock
 from tandem.domain.errors import StorageUnavailable
 from tandem.domain.experiment_run import ExperimentRun
@@ -34,7 +42,7 @@ class FindArchivedRun:
         """Raises StorageUnavailable."""
         task = run.started_task
         urls = {
-            part: self._archive.link(task.task_id, part, f"{task.task_id}-{part}")
-            for part in sorted(kept.parts | {ArchivePart.ANALYSIS})
+            file: self._archive.link(task.task_id, file, f"{task.task_id}-{file.name}")
+            for file in sorted(kept.files | {ArchivedFile(ArchivePart.ANALYSIS)})
         }
         return ArchiveLinks(kept.archived_at, self._clock.now() + timedelta(seconds=LINK_SECONDS), urls)

@@ -1,16 +1,17 @@
-"""S3 behind the RunArchive port: ``archive/<task id>/<part>``."""
+"""S3 behind the RunArchive port: ``archive/<task id>/<file>``."""
 
 import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tandem.adapters.aws.clients import AwsClients
-from tandem.domain.archive import LINK_SECONDS, ArchivedRun, ArchivePart, RunFigures
+from tandem.domain.archive import LINK_SECONDS, ArchivedFile, ArchivedRun, ArchivePart, RunFigures
 from tandem.domain.errors import StorageUnavailable
 from tandem.domain.timestamps import iso_utc
 from tandem.telemetry import LogEvent, warn
@@ -23,6 +24,7 @@ PIECE_BYTES = 8 * 1024 * 1024
 """Above S3's least of 5 MiB for a part; 10,000 of them are 78 GiB."""
 
 _CHUNK_BYTES = 256 * 1024
+_ANALYSIS = ArchivedFile(ArchivePart.ANALYSIS)
 _FORMAT = 2
 """Counts up when the documents in it change, so that kept ones of an earlier version are analysed anew."""
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -37,7 +39,7 @@ class S3RunArchive:
         """None as well for a document of another format: the run is then analysed anew."""
         try:
             with _wrapped():
-                body = self._clients.s3.get_object(Bucket=self._bucket, Key=_key(task_id, ArchivePart.ANALYSIS))["Body"]
+                body = self._clients.s3.get_object(Bucket=self._bucket, Key=_key(task_id, _ANALYSIS))["Body"]
                 text = body.read()
         except _Absent:
             return None
@@ -48,30 +50,32 @@ class S3RunArchive:
             return None
 
     def write(self, task_id: str, kept: ArchivedRun) -> None:
-        part = ArchivePart.ANALYSIS
         with _wrapped():
             self._clients.s3.put_object(
-                Bucket=self._bucket, Key=_key(task_id, part), Body=_text(kept), ContentType=part.content_type
+                Bucket=self._bucket,
+                Key=_key(task_id, _ANALYSIS),
+                Body=_text(kept),
+                ContentType=_ANALYSIS.part.content_type,
             )
 
-    def holds(self, task_id: str, part: ArchivePart) -> bool:
+    def holds(self, task_id: str, file: ArchivedFile) -> bool:
         try:
             with _wrapped():
-                self._clients.s3.head_object(Bucket=self._bucket, Key=_key(task_id, part))
+                self._clients.s3.head_object(Bucket=self._bucket, Key=_key(task_id, file))
         except _Absent:
             return False
         return True
 
-    def put(self, task_id: str, part: ArchivePart, content: Iterable[bytes]) -> None:
+    def put(self, task_id: str, file: ArchivedFile, content: Iterable[bytes]) -> None:
         """In one request when it fits into a piece; else in several, of which S3 makes one object at the end."""
-        where: dict[str, Any] = {"Bucket": self._bucket, "Key": _key(task_id, part)}
-        pieces = _pieces(_packed(content) if part is ArchivePart.RESULTS else content)
+        where: dict[str, Any] = {"Bucket": self._bucket, "Key": _key(task_id, file)}
+        pieces = _pieces(_packed(content) if file.part is ArchivePart.RESULTS else content)
         first, second = next(pieces, b""), next(pieces, None)
         with _wrapped():
             if second is None:
-                self._clients.s3.put_object(**where, Body=first, ContentType=part.content_type)
+                self._clients.s3.put_object(**where, Body=first, ContentType=file.part.content_type)
                 return
-            where["UploadId"] = self._clients.s3.create_multipart_upload(**where, ContentType=part.content_type)[
+            where["UploadId"] = self._clients.s3.create_multipart_upload(**where, ContentType=file.part.content_type)[
                 "UploadId"
             ]
         try:
@@ -90,23 +94,37 @@ class S3RunArchive:
                 warn(LogEvent.ARCHIVE_LEFTOVER, task_id=task_id, reason=str(trouble))
             raise
 
-    def samples(self, task_id: str) -> Iterator[bytes] | None:
+    def samples(self, task_id: str, engines: int) -> Iterator[Iterator[bytes]] | None:
+        first, *further = (ArchivedFile(ArchivePart.RESULTS, number) for number in range(1, engines + 1))
+        if not all(self.holds(task_id, file) for file in further):
+            return None
         try:
-            with _wrapped():
-                body = self._clients.s3.get_object(Bucket=self._bucket, Key=_key(task_id, ArchivePart.RESULTS))["Body"]
+            opened = self._open(task_id, first)
         except _Absent:
             return None
+        return chain([opened], (self._open_held(task_id, file) for file in further))
+
+    def _open(self, task_id: str, file: ArchivedFile) -> Iterator[bytes]:
+        """A packed file, unpacked. Raises _Absent."""
+        with _wrapped():
+            body = self._clients.s3.get_object(Bucket=self._bucket, Key=_key(task_id, file))["Body"]
         return _unpacked(body.iter_chunks(_CHUNK_BYTES))
 
-    def link(self, task_id: str, part: ArchivePart, file_name: str) -> str:
+    def _open_held(self, task_id: str, file: ArchivedFile) -> Iterator[bytes]:
+        try:
+            return self._open(task_id, file)
+        except _Absent as gone:
+            raise StorageUnavailable(f"{file.name} was deleted from the archive just now") from gone
+
+    def link(self, task_id: str, file: ArchivedFile, saved_as: str) -> str:
         with _wrapped():
             return self._clients.s3.generate_presigned_url(
                 "get_object",
                 Params={
                     "Bucket": self._bucket,
-                    "Key": _key(task_id, part),
-                    "ResponseContentDisposition": f'attachment; filename="{file_name}"',
-                    "ResponseContentType": part.content_type,
+                    "Key": _key(task_id, file),
+                    "ResponseContentDisposition": f'attachment; filename="{saved_as}"',
+                    "ResponseContentType": file.part.content_type,
                 },
                 ExpiresIn=LINK_SECONDS,
             )
@@ -128,8 +146,8 @@ def _wrapped() -> Iterator[None]:
         raise StorageUnavailable("the archive cannot be reached; please try again") from trouble
 
 
-def _key(task_id: str, part: ArchivePart) -> str:
-    return f"{PREFIX}{task_id}/{part}"
+def _key(task_id: str, file: ArchivedFile) -> str:
+    return f"{PREFIX}{task_id}/{file.name}"
 
 
 def _packed(content: Iterable[bytes]) -> Iterator[bytes]:
@@ -178,7 +196,7 @@ def _text(kept: ArchivedRun) -> bytes:
         "format": _FORMAT,
         "archivedAt": iso_utc(kept.archived_at),
         "facts": kept.facts,
-        "parts": sorted(kept.parts),
+        "parts": sorted(file.name for file in kept.files),
         "results": figures.results,
         "timeseries": figures.timeseries,
         "verdict": figures.verdict,
@@ -198,7 +216,7 @@ def _archived(document: Any) -> ArchivedRun:
     return ArchivedRun(
         archived_at=datetime.fromisoformat(document["archivedAt"]),
         facts=document["facts"],
-        parts=frozenset(ArchivePart(name) for name in document["parts"]),
+        files=frozenset(map(ArchivedFile.named, document["parts"])),
         figures=RunFigures(
             **{name: document[name] for name in ("results", "timeseries", "verdict", "missing", "comparison")}
         ),

@@ -386,7 +386,14 @@ function facts(run) {
 function archiveLinks(archive) {
   const kept = Object.entries({ resultUrl: "jtl", analysisUrl: "analysis", reportUrl: "report", dashboardUrl: "dashboard" });
   const links = kept.filter(([name]) => archive[name]).map(([name, key]) => h("li", {}, webLink(archive[name], t(`kept.${key}`))));
-  return [h("ul", { class: "kept" }, links), h("span", { class: "aside block" }, t("linksUntil"), " ", moment(archive.expiresAt))];
+  return [h("ul", { class: "kept" }, links, furtherLinks(archive.files ?? [])), h("span", { class: "aside block" }, t("linksUntil"), " ", moment(archive.expiresAt))];
+}
+
+// What further engines of a load left: results-2.jtl.gz, dashboard-2.zip, ...
+function furtherLinks(files) {
+  const keys = { results: "jtl", dashboard: "dashboard" };
+  const found = files.map(({ name, url }) => [url, /^(results|dashboard)-(\d+)\./.exec(name)]).filter(([, parts]) => parts);
+  return found.map(([url, [, stem, number]]) => h("li", {}, webLink(url, `${t(`kept.${keys[stem]}`)} ${number}`)));
 }
 
 // A bound of the fault window, and from what it is known.
