@@ -17,7 +17,12 @@ from tests.fakes.trap_engine import TrapEngine
 
 
 def pending_task(
-    name: str = "1", owner: Owner = OWNER, created_at: datetime | None = None, ramp_up: int = 0, threads: int = 1
+    name: str = "1",
+    owner: Owner = OWNER,
+    created_at: datetime | None = None,
+    ramp_up: int = 0,
+    threads: int = 1,
+    engines: int = 1,
 ) -> ExperimentRun:
     """A task that has not been started: ``ldtask_<name>`` of the experiment task ``et-<name>``."""
     now = created_at or to_millis(datetime.now(UTC))
@@ -25,7 +30,8 @@ def pending_task(
         experiment_task_id=f"et-{name}", created_at=now, owner=owner, experiment_id="exp-1", workflow_arn="arn:x"
     )
     plan = RunPlan(
-        replace(strategy(), owner=owner), replace(definition(), owner=owner, ramp_up=ramp_up, threads=threads)
+        replace(strategy(), owner=owner, engines=engines),
+        replace(definition(), owner=owner, ramp_up=ramp_up, threads=threads),
     )
     run.create_task(f"ldtask_{name}", plan, now, now)
     application().database.write(lambda uow: uow.runs.add(run))

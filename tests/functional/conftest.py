@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 from tandem import bootstrap
 
+from functions.operations.manage_engines import handler as manage
 from tests.factories.api_events import ALICE, Caller, event, get, post, post_file
 from tests.fakes.engine_traps import Traps
 from tests.fakes.trap_engine import TrapEngine
@@ -133,6 +134,18 @@ class Api:
 @pytest.fixture
 def api(settings: pytest.MonkeyPatch) -> Api:
     return Api()
+
+
+@pytest.fixture
+def second() -> Iterator[TrapEngine]:
+    with TrapEngine() as fake:
+        yield fake
+
+
+@pytest.fixture
+def pool(api: Api, second: TrapEngine) -> dict[str, Any]:
+    """The default engine, and one that an operator added."""
+    return manage({"action": "put", "name": "second", "url": second.url}, None)
 
 
 @pytest.fixture

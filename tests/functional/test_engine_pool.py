@@ -1,6 +1,5 @@
 """Many engines: where loads go, that they stay there, and how engines come and go."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,18 +17,6 @@ from tests.factories.kept_tasks import pending_task
 from tests.fakes.engine_traps import Call, Fault, FaultKind
 from tests.fakes.trap_engine import TrapEngine
 from tests.functional.conftest import Api
-
-
-@pytest.fixture
-def second() -> Iterator[TrapEngine]:
-    with TrapEngine() as fake:
-        yield fake
-
-
-@pytest.fixture
-def pool(api: Api, second: TrapEngine) -> dict[str, Any]:
-    """The default engine, and one that an operator added."""
-    return manage({"action": "put", "name": "second", "url": second.url}, None)
 
 
 def start(name: str) -> ExperimentRun:

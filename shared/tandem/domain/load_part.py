@@ -15,9 +15,6 @@ from tandem.domain.engine_state import Ended, Running, Unchanged, Verdict
 from tandem.domain.load_engine import EngineRun
 from tandem.domain.task import TaskStatus
 
-MAX_ENGINES = 20
-"""Engines that one load may be divided among."""
-
 LONGEST_PATH = 512
 
 
@@ -52,6 +49,18 @@ class LoadPart:
     def address(self) -> LoadAddress | None:
         """None before the engine took it."""
         return None if self.execution_id is None else LoadAddress(self.engine, self.execution_id)
+
+    @property
+    def status(self) -> TaskStatus:
+        """As a task's: PENDING before its engine took it, then RUNNING, then how it ended.
+
+        One that was to be stopped, and of which its engine then knew nothing, is STOPPED.
+        """
+        if self.end is not None:
+            return self.end.status
+        if self.execution_id is None:
+            return TaskStatus.PENDING
+        return TaskStatus.RUNNING if self.over_at is None else TaskStatus.STOPPED
 
     @property
     def unanswered(self) -> bool:

@@ -8,6 +8,9 @@ from tandem.domain.identity import Owner
 
 MAX_DURATION_SEC = 86_400
 
+MAX_ENGINES = 20
+"""Engines that one load may be divided among."""
+
 
 class StrategyNotFound(NotFound):
     """No such strategy, or somebody else's."""
@@ -91,3 +94,10 @@ def duration_faults(start_before_fault_sec: int, traffic_duration_sec: int) -> l
             f"must be longer than startBeforeFaultSec ({start_before_fault_sec}), or the load ends before the fault",
         )
     ]
+
+
+def engine_faults(engines: int, threads: int) -> list[FieldFault]:
+    """The rule between a strategy's engines and its definition's threads: each engine runs one at least."""
+    if engines <= threads:
+        return []
+    return [FieldFault("engines", f"must be at most {threads}: the definition has no more threads to divide")]

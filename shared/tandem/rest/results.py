@@ -15,6 +15,7 @@ from tandem.domain.task import TaskStatus
 from tandem.domain.timestamps import iso_utc
 from tandem.domain.verdict import AdviceCode, ReasonCode, VerdictStatus
 from tandem.rest.parameters import Document, Whole
+from tandem.rest.parts import Parts, parts_of
 from tandem.rest.tasks import TaskSelector
 
 Stamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -217,13 +218,18 @@ class ComparisonView(Document):
 
 
 class ResultsView(Document):
-    """What a load test left behind. Everything that is not known (yet, or any more) is null."""
+    """What a load test left behind. Everything that is not known (yet, or any more) is null.
+
+    Of a load on several engines the figures are over all parts, ``executionId``, the paths and the engine's URLs of
+    the first; ``parts`` has all.
+    """
 
     execution_id: str | None
     status: TaskStatus
     result_path: str | None
     report_path: str | None
     log_path: str | None
+    parts: Parts
     result_url: str | None
     report_url: str | None
     endpoint: str | None
@@ -249,6 +255,7 @@ class ResultsView(Document):
                 "resultPath": task.result_path or (told.result_path if told else None),
                 "reportPath": task.report_path or (told.report_path if told else None),
                 "logPath": task.log_path or (told.log_path if told else None),
+                "parts": parts_of(run),
                 "resultUrl": results.result_url,
                 "reportUrl": results.report_url,
                 "endpoint": None if run.plan is None else run.plan.definition.endpoint,

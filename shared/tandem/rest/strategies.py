@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from tandem.domain.paging import Page
 from tandem.domain.ports import StrategyFilter
-from tandem.domain.strategy import MAX_DURATION_SEC, Gate, LoadTestStrategy, Slo, duration_faults
+from tandem.domain.strategy import MAX_DURATION_SEC, MAX_ENGINES, Gate, LoadTestStrategy, Slo, duration_faults
 from tandem.rest.changes import with_defaults
 from tandem.rest.paging import Paged, PageView, page_fields
 from tandem.rest.parameters import Document, Flag, Identifier, NotNull, Number, Parameters, Part, Structure, Whole
@@ -48,6 +48,15 @@ StartBeforeFault = Annotated[
 TrafficDuration = Annotated[
     Whole, Field(ge=1, le=MAX_DURATION_SEC, description="Seconds; longer than startBeforeFaultSec.")
 ]
+Engines = Annotated[
+    Whole,
+    Field(
+        ge=1,
+        le=MAX_ENGINES,
+        description="Engines that the load's threads are divided among; each takes its share at the same time. "
+        "At most as many as the definition has threads.",
+    ),
+]
 GateField = Annotated[GateFields, Structure]
 SloField = Annotated[SloFields, Structure]
 
@@ -64,6 +73,7 @@ class NewStrategy(Parameters):
     stop_on_completion: Flag = False
     gate: GateField = Field(default_factory=GateFields)
     slo: SloField | None = None
+    engines: Engines = 1
 
     @field_validator("traffic_duration_sec")
     @classmethod
@@ -87,6 +97,7 @@ class NewStrategy(Parameters):
             "stop_on_completion": self.stop_on_completion,
             "gate": self.gate.gate,
             "slo": None if self.slo is None else self.slo.slo,
+            "engines": self.engines,
         }
 
 
@@ -118,6 +129,7 @@ class StrategyChange(StrategyById):
     stop_on_completion: Flag | None = None
     gate: GateField | None = None
     slo: SloField | None = None
+    engines: Engines | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -172,6 +184,7 @@ class StrategyView(Document):
     stop_on_completion: bool
     gate: GateView
     slo: SloView | None
+    engines: int
     created_at: Moment
     updated_at: Moment
 
@@ -200,6 +213,7 @@ class StrategyView(Document):
                 max_recovery_sec=slo.max_recovery_sec,
                 min_throughput_ratio=slo.min_throughput_ratio,
             ),
+            engines=strategy.engines,
             created_at=strategy.created_at,
             updated_at=strategy.updated_at,
         )

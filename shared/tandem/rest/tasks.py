@@ -10,6 +10,7 @@ from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
 from tandem.rest.paging import Paged, PageView, page_fields
 from tandem.rest.parameters import Document, Identifier, Parameters
+from tandem.rest.parts import Parts, parts_of
 from tandem.rest.views import Moment
 
 _DESCRIPTIONS = {
@@ -69,7 +70,10 @@ class TaskQuery(Paged):
 
 
 class TaskView(Document):
-    """A load-test task."""
+    """A load-test task.
+
+    Of a load on several engines, ``executionId`` and the paths are those of the first part; ``parts`` has all.
+    """
 
     task_id: str
     strategy_id: str
@@ -88,6 +92,7 @@ class TaskView(Document):
     stop_requested: bool
     fault_at: Moment | None
     deadline: Moment | None
+    parts: Parts
 
     @classmethod
     def of(cls, run: ExperimentRun, language: str) -> "TaskView":
@@ -112,6 +117,7 @@ class TaskView(Document):
             stop_requested=run.stop_requested_at is not None,
             fault_at=run.window_opened_at or run.window_due_at,
             deadline=run.deadline,
+            parts=parts_of(run),
         )
 
 

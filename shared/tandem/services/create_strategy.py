@@ -29,12 +29,13 @@ class CreateStrategy:
         strategy = LoadTestStrategy(
             strategy_id=self._ids.new("lstrategy_"), owner=owner, created_at=now, updated_at=now, **content
         )
-        check_strategy(strategy, self._max_duration_sec)
 
         def work(uow: UnitOfWork) -> None:
             # The lock keeps the definition from being deleted between this look and our commit.
-            if uow.definitions.lock(owner, strategy.definition_id) is None:
+            definition = uow.definitions.lock(owner, strategy.definition_id)
+            if definition is None:
                 raise DefinitionNotFound(strategy.definition_id)
+            check_strategy(strategy, definition, self._max_duration_sec)
             present = uow.strategies.live_for_experiment(owner, strategy.experiment_id)
             if present is None:
                 uow.strategies.add(strategy)

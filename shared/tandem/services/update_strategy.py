@@ -32,10 +32,11 @@ class UpdateStrategy:
             if current is None:
                 raise StrategyNotFound(strategy_id)
             wanted = replace(current, **changes, updated_at=now)
-            check_strategy(wanted, self._max_duration_sec)
             # Locked as when a strategy is created: nobody deletes the definition before we have committed.
-            if uow.definitions.lock(owner, wanted.definition_id) is None:
+            definition = uow.definitions.lock(owner, wanted.definition_id)
+            if definition is None:
                 raise DefinitionNotFound(wanted.definition_id)
+            check_strategy(wanted, definition, self._max_duration_sec)
             other = uow.strategies.live_for_experiment(owner, wanted.experiment_id)
             if other is not None and other.strategy_id != strategy_id:
                 raise StrategyExists(wanted.experiment_id, other.strategy_id)

@@ -46,6 +46,7 @@ def test_a_strategy_is_created_with_defaults_and_can_be_read(api: Api, definitio
         "stopOnCompletion": False,
         "gate": {"timeoutSec": 60, "minThroughput": None, "maxErrorRate": None},
         "slo": None,
+        "engines": 1,
     }
 
 

@@ -215,6 +215,20 @@ def test_what_no_engine_knows_any_more_is_over_when_all_said_so() -> None:
     assert state(begun) is TaskStatus.FAILED
 
 
+def test_a_parts_own_state_is_a_tasks() -> None:
+    begun = placed()
+    begun.attempt_start(NOON)
+    assert [part.status for part in begun.parts] == [TaskStatus.PENDING] * 2
+    begun.accept_load(engine_run(execution_id="run-a"), 120, NOON, on=A)
+    assert [part.status for part in begun.parts] == [TaskStatus.RUNNING, TaskStatus.PENDING]
+    begun.accept_load(engine_run(execution_id="run-b"), 120, NOON, on=B)
+    begun.learn_all({A: engine_run(EngineStatus.COMPLETED)}, seconds_after_noon(60), is_sweep=True)
+    begun.request_stop(StopReason.USER, "by hand", seconds_after_noon(61))
+    assert [part.status for part in begun.parts] == [TaskStatus.SUCCEEDED, TaskStatus.RUNNING]
+    begun.confirm_absent(B, seconds_after_noon(70))
+    assert [part.status for part in begun.parts] == [TaskStatus.SUCCEEDED, TaskStatus.STOPPED]
+
+
 def test_a_part_found_alive_after_the_end_is_stopped_there() -> None:
     begun = proven()
     tell(begun, 61, a=of("a", EngineStatus.COMPLETED), b=of("b", EngineStatus.COMPLETED))
