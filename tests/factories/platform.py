@@ -49,9 +49,9 @@ class Platform:
         """Close the connections to the database."""
         self.database.close()
 
-    def plan(self, **changes: Any) -> "Experiment":
-        """A new experiment with a strategy of its own; ``changes`` are the strategy's."""
-        return self._plan(f"exp-{uuid.uuid4().hex[:12]}", changes)
+    def plan(self, threads: int = 1, **changes: Any) -> "Experiment":
+        """A new experiment with a strategy and a load of its own; ``changes`` are the strategy's."""
+        return self._plan(f"exp-{uuid.uuid4().hex[:12]}", changes, threads)
 
     def plan_fault(self, actions: Mapping[str, Any], **changes: Any) -> "Experiment":
         """As ``plan``, for a new FIS template of these actions: we inject it ourselves."""
@@ -74,9 +74,9 @@ class Platform:
         """Somebody stops it in FIS."""
         self._stack.client("fis").stop_experiment(id=injection_id)
 
-    def _plan(self, experiment_id: str, changes: Mapping[str, Any]) -> "Experiment":
+    def _plan(self, experiment_id: str, changes: Mapping[str, Any], threads: int = 1) -> "Experiment":
         mark = uuid.uuid4().hex[:12]
-        planned = definition(definition_id=f"ldef_{mark}", name=mark)
+        planned = definition(definition_id=f"ldef_{mark}", name=mark, threads=threads)
         chosen: dict[str, Any] = {"start_before_fault_sec": 0, "traffic_duration_sec": 60, **changes}
         kept = strategy(
             strategy_id=f"lstrategy_{mark}", definition_id=planned.definition_id, experiment_id=experiment_id, **chosen
