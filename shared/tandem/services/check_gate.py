@@ -1,5 +1,6 @@
 """Step 5: is the load real? Not "the process runs" but "requests arrive", within the strategy's gate."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock
@@ -43,7 +44,8 @@ class CheckGate:
             run = self._change.read(experiment_task_id)
             if run.next_step() != NextStep.CONTINUE or run.load_proven_at is not None:
                 return StepResult.of(run)
-            last = self._look(run) or last
+            metrics, silent = self._look(run)
+            last = metrics or last
             if last is not None and last.total_requests > 0:
                 run = self._see_samples(run)
                 if passes(run.required_plan.strategy.gate, last):
@@ -55,20 +57,21 @@ class CheckGate:
                 if run.next_step() != NextStep.CONTINUE:
                     return StepResult.of(run)
             if now >= gate_deadline(run):
-                return self._fail(run, last)
+                return self._fail(run, describe(last, silent))
             if now - began >= timedelta(seconds=self._limits.gate_budget):
-                raise GateNotYetProven(describe(last))
+                raise GateNotYetProven(describe(last, silent))
             self._clock.sleep(self._pause(now - began))
 
     def _pause(self, watched_for: timedelta) -> float:
         """Seconds until the next look: short while a load normally begins, longer when it takes its time."""
         return min(max(self._limits.gate_poll, watched_for.total_seconds() / 10), LONGEST_PAUSE_SEC)
 
-    def _look(self, run: ExperimentRun) -> LiveMetrics | None:
-        """What all engines together send; None until each has told of its part."""
+    def _look(self, run: ExperimentRun) -> tuple[LiveMetrics | None, list[str]]:
+        """What all engines together send, None until each does; and those of several that do not send yet."""
         parts = {part.engine: part for part in run.load_parts}
         told = self._engines.side_by_side(list(parts), lambda name: self._look_at(run, parts[name]))
-        return in_all(list(told.values()))
+        silent = [name for name, metrics in told.items() if metrics is None or metrics.total_requests == 0]
+        return in_all(list(told.values())), silent if run.parts else []
 
     def _look_at(self, run: ExperimentRun, part: LoadPart) -> LiveMetrics | None:
         try:
@@ -100,13 +103,11 @@ class CheckGate:
         log(LogEvent.LOAD_PROVEN, task_id=run.started_task.task_id, figures=figures)
         return StepResult.of(run)
 
-    def _fail(self, run: ExperimentRun, metrics: LiveMetrics | None) -> StepResult:
+    def _fail(self, run: ExperimentRun, measured: str) -> StepResult:
         now = self._clock.now()
         before_fault = run.fault_at is not None and gate_deadline(run) == run.fault_at
         limit = "before the fault" if before_fault else f"within {run.required_plan.strategy.gate.timeout_sec} s"
-        reason = (
-            f"the load was not proven {limit}: {describe(metrics)}; wanted {wanted(run.required_plan.strategy.gate)}"
-        )
+        reason = f"the load was not proven {limit}: {measured}; wanted {wanted(run.required_plan.strategy.gate)}"
         run = self._change(run.experiment_task_id, lambda run: run.fail_load(StopReason.GATE_NOT_PASSED, reason, now))
         warn(LogEvent.GATE_FAILED, task_id=run.started_task.task_id, reason=reason)
         return StepResult.of(run)
@@ -130,10 +131,10 @@ def passes(gate: Gate, metrics: LiveMetrics) -> bool:
     )
 
 
-def describe(metrics: LiveMetrics | None) -> str:
-    """What was measured, for people."""
+def describe(metrics: LiveMetrics | None, silent: Sequence[str] = ()) -> str:
+    """What was measured, for people. ``silent``: those of several engines from which nothing was seen."""
     if metrics is None or metrics.total_requests == 0:
-        return "no samples arrived"
+        return "no samples arrived" + (f" from {', '.join(silent)}" if silent else "")
     return f"{metrics.total_requests} samples, {metrics.throughput:.1f} requests/s, error rate {metrics.error_rate:.3f}"
 
 
