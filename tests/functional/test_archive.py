@@ -19,7 +19,7 @@ from tandem.adapters.aws.run_archive import S3RunArchive
 from tandem.bootstrap import application
 from tandem.domain.archive import ArchivedFile, ArchivePart
 from tandem.domain.engine_entry import DEFAULT_ENGINE
-from tandem.domain.errors import DashboardPending, StorageUnavailable
+from tandem.domain.errors import DashboardPending
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.messages import EventName
@@ -216,10 +216,9 @@ def test_a_document_of_another_format_is_as_if_it_were_not_there(api: Api, engin
 
 
 def kept_samples(store: S3RunArchive) -> bytes:
-    found = store.samples("ldtask_9", engines=1)
+    found = store.samples("ldtask_9", 1)
     assert found is not None
-    [file] = found
-    return b"".join(file)
+    return b"".join(found)
 
 
 def test_a_large_file_is_stored_in_pieces_and_whole_or_not_at_all(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,31 +245,14 @@ def test_any_size_comes_back_as_it_was(api: Api, content: bytes) -> None:
     assert kept_samples(store) == content
 
 
-def test_the_files_of_several_engines_are_served_in_order_and_only_when_all_are_there(api: Api) -> None:
+def test_the_files_of_several_engines_are_kept_side_by_side(api: Api) -> None:
     store = S3RunArchive(application().aws, BUCKET)
     store.put("ldtask_9", ArchivedFile(ArchivePart.RESULTS, 2), [b"second"])
-    assert store.samples("ldtask_9", engines=1) is store.samples("ldtask_9", engines=2) is None
+    assert store.samples("ldtask_9", 1) is None
     store.put("ldtask_9", RESULTS, [b"first"])
-    assert store.samples("ldtask_9", engines=3) is None
-    store.put("ldtask_9", ArchivedFile(ArchivePart.RESULTS, 3), [b"third"])
-
-    found = store.samples("ldtask_9", engines=3)
-
-    assert found is not None
-    assert [b"".join(file) for file in found] == [b"first", b"second", b"third"]
-    assert stored_objects() == [f"archive/ldtask_9/results{number}.jtl.gz" for number in ("-2", "-3", "")]
-
-
-def test_a_file_that_goes_while_they_are_read_is_trouble_with_the_archive(api: Api) -> None:
-    store = S3RunArchive(application().aws, BUCKET)
-    for number in (1, 2):
-        store.put("ldtask_9", ArchivedFile(ArchivePart.RESULTS, number), [b"x"])
-    found = store.samples("ldtask_9", engines=2)
-    assert found is not None
-    boto3.client("s3").delete_object(Bucket=BUCKET, Key="archive/ldtask_9/results-2.jtl.gz")
-    assert b"".join(next(found)) == b"x"
-    with pytest.raises(StorageUnavailable, match=r"results-2\.jtl\.gz"):
-        next(found)
+    found = [store.samples("ldtask_9", number) for number in (1, 2)]
+    assert [b"".join(file or ()) for file in found] == [b"first", b"second"]
+    assert stored_objects() == [f"archive/ldtask_9/results{number}.jtl.gz" for number in ("-2", "")]
 
 
 def test_a_kept_run_names_the_files_of_all_its_engines(api: Api, engine: TrapEngine) -> None:

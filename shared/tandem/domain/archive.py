@@ -123,12 +123,8 @@ class RunArchive(Protocol):
         """Store a file in pieces, never holding it whole; all of it appears at once, or nothing."""
         ...
 
-    def samples(self, task_id: str, engines: int) -> Iterator[Iterator[bytes]] | None:
-        """The kept result files of a load that so many engines made, in order, each unpacked, in pieces.
-
-        Each is opened when the one before it has been read. None unless all are kept: figures of a part of the load
-        would pass for those of the whole.
-        """
+    def samples(self, task_id: str, number: int) -> Iterator[bytes] | None:
+        """The kept result file of one part of the load, unpacked, in pieces; None when there is none."""
         ...
 
     def link(self, task_id: str, file: ArchivedFile, saved_as: str) -> str:

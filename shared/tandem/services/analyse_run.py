@@ -1,7 +1,7 @@
-"""Analyse a run's result file where it lies: in the archive, or on the engine, streamed, also while the run goes on."""
+"""Analyse a run's result files where they lie: in the archive, or on the engines, streamed, also while it goes on."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 
 from tandem.domain.analysis import Analysis, analyse
 from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
@@ -22,19 +22,22 @@ class AnalyseRun:
 
     def __call__(self, run: ExperimentRun, bucket_ms: int | None = None) -> RunFigures:
         """The figures as they are now. Raises EngineUnavailable, EngineAnswerLost, EngineAnsweredWrongly."""
-        task = run.started_task
-        if task.execution_id is None or task.result_path is None:
+        if all(part.result_path is None for part in run.load_parts):
             return RunFigures(None, None, None, "the load has not been started on the engine")
         plan = plan_of(run, bucket_ms)
+        absent: list[str] = []
         try:
-            with self._samples(run, task.result_path) as files:
+            with closing(self._files(run, absent)) as files:
                 analysis = analyse(self._read, files, plan)
-        except EngineRefused:
-            return _without_file(run, "the engine has no result file of this run")
         except UnreadableResults as unreadable:
             return _without_file(run, unreadable.message)
-        if not task.status.ended:
+        if len(absent) == len(run.load_parts):
+            return _without_file(run, "the engine has no result file of this run")
+        if not run.started_task.status.ended:
             return _figures(analysis, None)
+        if absent:
+            why = f"no result file of the load's part on {', '.join(absent)}: the figures are those of the others"
+            return _figures(analysis, inconclusive(ReasonCode.RESULTS_UNREADABLE, why))
         slo = None if run.plan is None else run.plan.strategy.slo
         return _figures(analysis, judge(analysis, plan, slo, LoadFacts(proven=run.load_was_proven)))
 
@@ -42,19 +45,28 @@ class AnalyseRun:
         """The figures of a run without samples."""
         return _figures(analyse(self._read, (), plan_of(run, bucket_ms)), None)
 
-    @contextmanager
-    def _samples(self, run: ExperimentRun, result_path: str) -> Iterator[Iterable[Iterable[bytes]]]:
-        """The run's result files, each in pieces: the kept ones, else that on the engine."""
-        kept = self._kept_samples(run) if run.started_task.status.ended else None
-        if kept is not None:
-            yield kept
-            return
-        with self._engines.of(run.engine_name).open_result_file(result_path) as chunks:
-            yield [chunks]
+    def _files(self, run: ExperimentRun, absent: list[str]) -> Generator[Iterable[bytes]]:
+        """The result file of each part in pieces, one after the other: the kept one, else that on the engine.
 
-    def _kept_samples(self, run: ExperimentRun) -> Iterator[Iterator[bytes]] | None:
+        Engines that have none are added to ``absent``.
+        """
+        for number, part in enumerate(run.load_parts, start=1):
+            kept = self._kept_samples(run, number) if run.started_task.status.ended else None
+            if kept is not None:
+                yield kept
+                continue
+            if part.result_path is None:
+                absent.append(part.engine)
+                continue
+            try:
+                with self._engines.of(part.engine).open_result_file(part.result_path) as chunks:
+                    yield chunks
+            except EngineRefused:
+                absent.append(part.engine)
+
+    def _kept_samples(self, run: ExperimentRun, number: int) -> Iterator[bytes] | None:
         try:
-            return self._archive.samples(run.started_task.task_id, engines=1)
+            return self._archive.samples(run.started_task.task_id, number)
         except StorageUnavailable as trouble:
             warn(LogEvent.ARCHIVE_UNAVAILABLE, task_id=run.started_task.task_id, reason=trouble.message)
             return None

@@ -16,6 +16,7 @@ from tandem.domain.errors import Conflict, DashboardPending, EngineError, Engine
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import LoadEngine
+from tandem.domain.load_part import LoadPart
 from tandem.domain.run_report import RunReport, RunResults
 from tandem.services.change_run import ChangeRun, RunNotFound
 from tandem.services.compare_with_earlier import CompareWithEarlier
@@ -26,9 +27,7 @@ from tandem.telemetry import LogEvent, log
 
 SECONDS_BETWEEN_LOOKS = 2.0
 
-_RESULTS = ArchivedFile(ArchivePart.RESULTS)
 _REPORT = ArchivedFile(ArchivePart.REPORT)
-_DASHBOARD = ArchivedFile(ArchivePart.DASHBOARD)
 
 
 class LoadNotOver(Conflict):
@@ -78,15 +77,15 @@ class ArchiveRun:
             kept = self._keep(run, kept, render)
         verdict = None if kept.figures.verdict is None else str(kept.figures.verdict["status"])
         self._change(experiment_task_id, lambda found: found.announce_report(verdict, self._clock.now()))
-        self._keep_dashboard(run, kept)
+        self._keep_dashboards(run, kept)
         log(LogEvent.RUN_ARCHIVED, task_id=run.task.task_id, experiment_task_id=experiment_task_id, verdict=verdict)
 
     def _keep(self, run: ExperimentRun, before: ArchivedRun | None, render: Callable[[RunReport], str]) -> ArchivedRun:
         """Keep a run; ``before`` is what was kept of it, on other facts."""
         task_id = run.started_task.task_id
-        files = {_REPORT} | (set() if before is None else before.files & {_DASHBOARD})
-        if self._keep_samples(run):
-            files.add(_RESULTS)
+        files = {_REPORT, *self._keep_samples(run)}
+        if before is not None:
+            files |= {file for file in before.files if file.part is ArchivePart.DASHBOARD}
         try:
             results, story = self._results.on_engine(run), self._events.of(run, MAX_EVENTS).events
         except EngineError:
@@ -111,34 +110,49 @@ class ArchiveRun:
         self._archive.write(task_id, kept)
         return kept
 
-    def _keep_dashboard(self, run: ExperimentRun, kept: ArchivedRun) -> None:
-        """JMeter's dashboard is a bonus: only when the engine is still making it is it worth another try.
+    def _keep_dashboards(self, run: ExperimentRun, kept: ArchivedRun) -> None:
+        """JMeter's dashboards are a bonus: only when an engine is still making one is it worth another try.
 
         Raises DashboardPending, StorageUnavailable.
         """
-        task = run.started_task
-        if _DASHBOARD in kept.files or _RESULTS not in kept.files or task.execution_id is None:
-            return
-        try:
-            engine = self._engines.of(run.engine_name)
-            told = engine.results(task.execution_id)
-            if told is None or told.report_url is None or told.report_path is None:
-                return
-            self._copy_dashboard(engine, told.report_path, task.task_id)
-        except DashboardPending:
-            raise
-        except EngineError as trouble:
-            log(LogEvent.DASHBOARD_NOT_ARCHIVED, task_id=task.task_id, reason=trouble.message)
-            return
-        self._archive.write(task.task_id, replace(kept, files=kept.files | {_DASHBOARD}))
+        task_id = run.started_task.task_id
+        pending: DashboardPending | None = None
+        for number, part in enumerate(run.load_parts, start=1):
+            dashboard = ArchivedFile(ArchivePart.DASHBOARD, number)
+            if dashboard in kept.files or ArchivedFile(ArchivePart.RESULTS, number) not in kept.files:
+                continue
+            try:
+                if not self._keep_dashboard(part, task_id, dashboard):
+                    continue
+            except DashboardPending as trouble:
+                pending = trouble
+                continue
+            except EngineError as trouble:
+                log(LogEvent.DASHBOARD_NOT_ARCHIVED, task_id=task_id, engine=part.engine, reason=trouble.message)
+                continue
+            kept = replace(kept, files=kept.files | {dashboard})
+            self._archive.write(task_id, kept)
+        if pending is not None:
+            raise pending
 
-    def _copy_dashboard(self, engine: LoadEngine, report_path: str, task_id: str) -> None:
+    def _keep_dashboard(self, part: LoadPart, task_id: str, dashboard: ArchivedFile) -> bool:
+        """Whether the engine has made one for its part of the load, and it is kept now. Raises DashboardPending."""
+        if part.execution_id is None:
+            return False
+        engine = self._engines.of(part.engine)
+        told = engine.results(part.execution_id)
+        if told is None or told.report_url is None or told.report_path is None:
+            return False
+        self._copy_dashboard(engine, told.report_path, task_id, dashboard)
+        return True
+
+    def _copy_dashboard(self, engine: LoadEngine, report_path: str, task_id: str, dashboard: ArchivedFile) -> None:
         """Wait a while for the dashboard, and copy it."""
         until = self._clock.now() + timedelta(seconds=self._limits.dashboard)
         while True:
             try:
                 with engine.open_dashboard(report_path) as chunks:
-                    self._archive.put(task_id, _DASHBOARD, chunks)
+                    self._archive.put(task_id, dashboard, chunks)
             except DashboardPending:
                 if self._clock.now() >= until:
                     raise
@@ -152,16 +166,19 @@ class ArchiveRun:
             return results
         return replace(results, figures=replace(results.figures, comparison=comparison_document(comparison)))
 
-    def _keep_samples(self, run: ExperimentRun) -> bool:
-        """Whether the result file is kept now; one that is kept already is final."""
-        task = run.started_task
-        if task.result_path is None:
-            return False
-        if self._archive.holds(task.task_id, _RESULTS):
-            return True
-        try:
-            with self._engines.of(run.engine_name).open_result_file(task.result_path) as chunks:
-                self._archive.put(task.task_id, _RESULTS, chunks)
-        except EngineRefused:
-            return False
-        return True
+    def _keep_samples(self, run: ExperimentRun) -> set[ArchivedFile]:
+        """The result files that are kept now; one that is kept already is final."""
+        task_id = run.started_task.task_id
+        kept = set()
+        for number, part in enumerate(run.load_parts, start=1):
+            file = ArchivedFile(ArchivePart.RESULTS, number)
+            if part.result_path is None:
+                continue
+            if not self._archive.holds(task_id, file):
+                try:
+                    with self._engines.of(part.engine).open_result_file(part.result_path) as chunks:
+                        self._archive.put(task_id, file, chunks)
+                except EngineRefused:
+                    continue
+            kept.add(file)
+        return kept

@@ -33,7 +33,7 @@ class GetResults:
         return RunResults(run, self._analyse(run))
 
     def on_engine(self, run: ExperimentRun) -> RunResults:
-        """As the engine has it now."""
-        execution_id = run.started_task.execution_id
-        told = None if execution_id is None else self._engines.of(run.engine_name).results(execution_id)
+        """As the engines have it now; of a load on several the first tells where it serves its files."""
+        first = run.load_parts[0]
+        told = None if first.execution_id is None else self._engines.of(first.engine).results(first.execution_id)
         return RunResults(run, self._analyse(run), told)

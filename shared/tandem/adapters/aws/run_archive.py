@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -94,27 +93,14 @@ class S3RunArchive:
                 warn(LogEvent.ARCHIVE_LEFTOVER, task_id=task_id, reason=str(trouble))
             raise
 
-    def samples(self, task_id: str, engines: int) -> Iterator[Iterator[bytes]] | None:
-        first, *further = (ArchivedFile(ArchivePart.RESULTS, number) for number in range(1, engines + 1))
-        if not all(self.holds(task_id, file) for file in further):
-            return None
+    def samples(self, task_id: str, number: int) -> Iterator[bytes] | None:
         try:
-            opened = self._open(task_id, first)
+            with _wrapped():
+                key = _key(task_id, ArchivedFile(ArchivePart.RESULTS, number))
+                body = self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"]
         except _Absent:
             return None
-        return chain([opened], (self._open_held(task_id, file) for file in further))
-
-    def _open(self, task_id: str, file: ArchivedFile) -> Iterator[bytes]:
-        """A packed file, unpacked. Raises _Absent."""
-        with _wrapped():
-            body = self._clients.s3.get_object(Bucket=self._bucket, Key=_key(task_id, file))["Body"]
         return _unpacked(body.iter_chunks(_CHUNK_BYTES))
-
-    def _open_held(self, task_id: str, file: ArchivedFile) -> Iterator[bytes]:
-        try:
-            return self._open(task_id, file)
-        except _Absent as gone:
-            raise StorageUnavailable(f"{file.name} was deleted from the archive just now") from gone
 
     def link(self, task_id: str, file: ArchivedFile, saved_as: str) -> str:
         with _wrapped():

@@ -1,0 +1,111 @@
+"""The figures of a load on several engines: those of all files together, and honest where one is missing."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import cast
+
+import pytest
+from tandem.adapters.jtl.reader import read_jtl
+from tandem.domain.archive import RunArchive, RunFigures
+from tandem.domain.engine_pool import LoadEngines
+from tandem.domain.engine_state import StopReason
+from tandem.domain.errors import EngineRefused, EngineUnavailable
+from tandem.domain.experiment_run import ExperimentRun, RunPlan
+from tandem.domain.load_engine import EngineStatus
+from tandem.services.analyse_run import AnalyseRun
+
+from tests.factories.experiments import NOON, definition, engine_run, run, seconds_after_noon, strategy
+
+HEADER = "timeStamp,elapsed,label,responseCode,success\n"
+OTHER_HEADER = "label,success,elapsed,timeStamp,responseCode\n"
+AT = int(NOON.timestamp() * 1000)
+FIRST = HEADER + "".join(f"{AT + each},{each},buy,200,true\n" for each in range(1, 51))
+SECOND = OTHER_HEADER + "".join(f"buy,true,{each},{AT + each},200\n" for each in range(51, 101))
+
+
+class Files:
+    """Engines that serve one file each, or say why not; and an archive of some of them."""
+
+    def __init__(self, on_engines: Mapping[str, str | None], kept: Mapping[int, str] = {}) -> None:
+        self._on_engines, self._kept = on_engines, kept
+        self.opened: list[str] = []
+        self._name = ""
+
+    def of(self, name: str) -> "Files":
+        if name not in self._on_engines:
+            raise EngineUnavailable(f"{name} is down")
+        self._name = name
+        return self
+
+    @contextmanager
+    def open_result_file(self, result_path: str) -> Iterator[Iterator[bytes]]:
+        content = self._on_engines[self._name]
+        if content is None:
+            raise EngineRefused("no such file")
+        self.opened.append(f"{self._name}:{result_path}")
+        yield iter([content.encode()])
+
+    def samples(self, task_id: str, number: int) -> Iterator[bytes] | None:
+        kept = self._kept.get(number)
+        return None if kept is None else iter([kept.encode()])
+
+
+def ended() -> ExperimentRun:
+    over = run()
+    over.plan = RunPlan(strategy(engines=2), definition(threads=2))
+    over.place_on(["a", "b"], NOON)
+    over.attempt_start(NOON)
+    for name in ("a", "b"):
+        over.accept_load(engine_run(execution_id=f"run-{name}", result_path=f"{name}.jtl"), 120, NOON, on=name)
+    over.request_stop(StopReason.USER, "enough", seconds_after_noon(5))
+    told = {name: engine_run(EngineStatus.STOPPED) for name in ("a", "b")}
+    over.learn_all(told, seconds_after_noon(6), is_sweep=True)
+    return over
+
+
+def figures(files: Files, of: ExperimentRun | None = None) -> RunFigures:
+    return AnalyseRun(cast(LoadEngines, files), cast(RunArchive, files), read_jtl)(of or ended())
+
+
+def summary(found: RunFigures) -> Mapping[str, object]:
+    assert found.results is not None
+    return cast(Mapping[str, object], found.results["summary"])
+
+
+def test_the_files_of_all_engines_count_as_one() -> None:
+    files = Files({"a": FIRST, "b": SECOND})
+    told = summary(figures(files))
+    latency = cast(Mapping[str, object], told["latency"])
+    assert (told["samples"], latency["p50"], latency["p95"], latency["p99"]) == (100, 50, 95, 99)
+    assert files.opened == ["a:a.jtl", "b:b.jtl"]
+
+
+def test_a_file_that_is_kept_is_not_asked_for() -> None:
+    files = Files({"b": SECOND}, kept={1: FIRST})
+    assert summary(figures(files))["samples"] == 100
+    assert files.opened == ["b:b.jtl"]
+
+
+def test_without_one_engines_file_the_figures_are_of_the_others_and_nothing_is_concluded() -> None:
+    found = figures(Files({"a": FIRST, "b": None}))
+    assert summary(found)["samples"] == 50
+    assert found.verdict is not None
+    assert found.verdict["status"] == "INCONCLUSIVE"
+    assert "part on b" in str(found.verdict)
+
+
+def test_without_any_file_there_are_no_figures() -> None:
+    found = figures(Files({"a": None, "b": None}))
+    assert found.results is None
+    assert found.missing == "the engine has no result file of this run"
+
+
+def test_an_engine_that_cannot_be_asked_leaves_nothing_said() -> None:
+    with pytest.raises(EngineUnavailable):
+        figures(Files({"a": FIRST}))
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    found = figures(Files({"a": FIRST, "b": '<?xml version="1.0"?><testResults/>\n'}))
+    assert found.results is None
+    assert "2" in (found.missing or "")
