@@ -11,20 +11,27 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import pymysql
+from tandem.adapters.database.tables import run, task
 
 from bench.sweep_tasks.reference import connect
 
 CONNECTIONS = 100
 _ROWS_A_STATEMENT = 500
 _RUN, _TASK = "t_chaos_load_test_run", "t_chaos_load_test_task"
-_READ = f"SELECT r.*, t.* FROM {_RUN} r JOIN {_TASK} t ON t.task_id = r.task_id"
+# A row as one JSON text: the driver, written in Python, pays for each column that it reads.
+_WHOLE = ", ".join([*(f"r.{column.name}" for column in run.c), *(f"t.{column.name}" for column in task.c)])
+_READ = f"SELECT JSON_ARRAY({_WHOLE}) FROM {_RUN} r JOIN {_TASK} t ON t.task_id = r.task_id"
 # What a sweep has to know of a run that goes on.
-_ACTIVE = (
-    "SELECT r.experiment_task_id, t.task_id, t.status, t.execution_id, r.gmt_create, r.workflow_arn, r.deadline, "
+_SHORT = (
+    "r.experiment_task_id, t.task_id, t.status, t.execution_id, r.gmt_create, r.workflow_arn, r.deadline, "
     "r.window_opened_at, r.abort_requested_at, r.stop_requested_at, r.stop_confirmed_at, r.finished_at, "
-    f"r.missing_sweeps FROM {_RUN} r JOIN {_TASK} t ON t.task_id = r.task_id WHERE r.settled = 0 ORDER BY r.id"
+    "r.missing_sweeps"
 )
+_ACTIVE = (
+    f"SELECT JSON_ARRAY({_SHORT}) FROM {_RUN} r JOIN {_TASK} t ON t.task_id = r.task_id "
+    "WHERE r.settled = 0 ORDER BY r.id"
+)
+_NAMES = [name.partition(".")[2] for name in _SHORT.split(", ")]
 
 Row = dict[str, Any]
 
@@ -36,9 +43,9 @@ def make_sweep(database_url: str, engine_url: str) -> Callable[[], tuple[int, in
     host, port = address.hostname or "", address.port or 80
 
     def sweep() -> tuple[int, int, int]:
-        with database.cursor(pymysql.cursors.DictCursor) as cursor:
+        with database.cursor() as cursor:
             cursor.execute(_ACTIVE)
-            rows: Sequence[Row] = cursor.fetchall()
+            rows: list[Row] = [dict(zip(_NAMES, json.loads(text), strict=True)) for (text,) in cursor.fetchall()]
         database.commit()
         states = asyncio.run(_ask(host, port, [row["execution_id"] for row in rows]))
         over = [row for row in rows if states[row["execution_id"]]["status"] == "COMPLETED"]
@@ -55,7 +62,8 @@ def _end(database: Any, rows: Sequence[Row], states: dict[str, Row]) -> None:
     holes = ", ".join(["%s"] * len(ids))
     with database.cursor() as cursor:
         cursor.execute(f"{_READ} WHERE r.task_id IN ({holes}) FOR UPDATE", ids)
-        cursor.fetchall()
+        for (text,) in cursor.fetchall():
+            json.loads(text)
         news = " UNION ALL ".join(["SELECT %s AS id, %s AS path"] * len(ids))
         told = [value for row in rows for value in (row["task_id"], states[row["execution_id"]]["resultPath"])]
         cursor.execute(
