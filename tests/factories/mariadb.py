@@ -49,6 +49,8 @@ def private_mariadb(directory: Path) -> Iterator[str]:
             "--user=root",
             f"--datadir={data}",
             f"--socket={directory / 's'}",
+            # A server that starts removes what it takes for its own leftovers there: another's tables of that moment.
+            f"--tmpdir={directory}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
