@@ -25,6 +25,17 @@ def test_a_message_that_arrived_does_not_come_again(database: SqlDatabase) -> No
     assert database.write(lambda uow: uow.outbox.claim(10, seconds_after_noon(99), NOON + SOON)) == []
 
 
+def test_a_removal_that_is_repeated_meets_no_younger_message(database: SqlDatabase) -> None:
+    """Its first answer was lost, and meanwhile somebody else's message came."""
+    database.write(lambda uow: uow.runs.add(run()))
+    [first] = database.write(lambda uow: uow.outbox.claim(10, NOON, NOON + SOON))
+    database.write(lambda uow: uow.outbox.remove([first.message_id]))
+    database.write(lambda uow: uow.runs.add(run(task_id="ldtask_2", experiment_task_id="et-2")))
+    database.write(lambda uow: uow.outbox.remove([first.message_id]))
+    [younger] = database.write(lambda uow: uow.outbox.claim(10, NOON, NOON + SOON))
+    assert younger.message.body["taskId"] == "ldtask_2"
+
+
 def test_a_lease_has_one_holder_until_it_ends(database: SqlDatabase) -> None:
     def take(holder: str, second: float) -> bool:
         now = seconds_after_noon(second)
