@@ -97,6 +97,8 @@ class TrapEngine:
         self.token: str | None = None
         # Whether it has our engine's addition to the contract.
         self.deletes = False
+        # How a load gets its id.
+        self.new_id: Callable[[], str] = lambda: secrets.token_hex(4)
         self.calls: list[CallRecord] = []
         self._now = now
         self._advanced = 0.0
@@ -445,7 +447,7 @@ class TrapEngine:
         name = request.get("testName")
         traps = next((traps for part, traps in self._traps_by_name.items() if part in (name or "")), self.traps)
         run = VirtualRun(
-            execution_id=secrets.token_hex(4),
+            execution_id=self.new_id(),
             test_name=name,
             plan_path=plan,
             description=request.get("description"),

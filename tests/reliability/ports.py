@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,13 +19,14 @@ from tandem.adapters.engine.errors import engine_error
 from tandem.adapters.engine.settings import EngineSettings
 from tandem.adapters.engine.transport import Transport
 from tandem.domain.errors import EngineError, WorkflowUnavailable
-from tandem.domain.load_engine import StatusAnswer
+from tandem.domain.load_engine import LoadEngine, StatusAnswer
 from tandem.domain.messages import Channel, Message
 from tandem.domain.ports import StoredMessage, UnitOfWork
+from tandem.services.engine_pool import EnginePool
 
 from tests.fakes.engine_traps import Call, FaultKind
 from tests.fakes.trap_engine import Reply, TrapEngine, _route
-from tests.reliability.simulation import Process, Simulation
+from tests.reliability.simulation import Process, SimulatedClock, Simulation
 
 T = TypeVar("T")
 
@@ -47,7 +49,8 @@ class CommitFaults:
         self.met = 0
         self.skip = 0
         self.audit_written = False
-        event.listen(engine, "before_cursor_execute", self._note_audit)
+        self.runs_written = False
+        event.listen(engine, "before_cursor_execute", self._note_writes)
         self._is_sqlite = engine.dialect.name == "sqlite"
         commit = engine.dialect.do_commit
 
@@ -66,9 +69,11 @@ class CommitFaults:
 
         engine.dialect.do_commit = faulty_commit  # type: ignore[method-assign,assignment]
 
-    def _note_audit(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def _note_writes(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith(f"INSERT INTO {tables.audit.name}"):
             self.audit_written = True
+        elif statement.startswith("UPDATE ") and f"{tables.run.name} " in statement:
+            self.runs_written = True
 
     def _error(self) -> Exception:
         if self._is_sqlite:
@@ -235,6 +240,25 @@ class SimulatedEngine(HttpLoadEngine):
             except EngineError as error:
                 answers[execution_id] = error
         return answers
+
+
+class SimulatedPool(EnginePool):
+    """The real pool; what it asks side by side takes turns like everything else, instead of in threads of its own."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        database: SqlDatabase,
+        from_settings: Mapping[str, str],
+        connect: Callable[[str], LoadEngine],
+        clock: SimulatedClock,
+    ) -> None:
+        super().__init__(database, from_settings, connect, clock)
+        self._simulation = simulation
+
+    def side_by_side(self, names: Sequence[str], ask: Callable[[str], T]) -> Mapping[str, T]:
+        answers = self._simulation.side_by_side([partial(ask, name) for name in names])
+        return dict(zip(names, answers, strict=True))
 
 
 class SteppingTransport(Transport):

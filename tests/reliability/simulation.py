@@ -1,15 +1,17 @@
 """A discrete-event simulation: virtual time, processes that take turns, and a kill after any side effect.
 
-A process is a greenlet that runs real code. It gives way before each thing it does to the outside (``approach``), and
-another process may go first; after each thing done (``done``) it may be killed. Everything follows from the seed.
+A process runs real code in a greenlet, or in several side by side, its threads. It gives way before each thing it does
+to the outside (``approach``), and another thread or process may go first; after each thing done (``done``) it may be
+killed, with all its threads. Everything follows from the seed.
 """
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 from tandem.domain.timestamps import to_millis
@@ -19,6 +21,8 @@ TURNS = (0.0, 0.0, 0.001, 0.001, 0.01, 0.1)
 """How long a process may take until its next effect, in seconds; one of them at random."""
 LONG_TURN_SECONDS = 6.0
 """Now and then a process is frozen for up to so long."""
+
+T = TypeVar("T")
 
 
 class Killed(BaseException):
@@ -83,7 +87,7 @@ class Simulation:
         """Start a process at the next turn; it is killed when it lasts longer than ``limit``."""
         process = Process(self, name, work, ended, self._main)
         self.processes.append(process)
-        self.after(self._turn(), process.waker())
+        self.after(self.turn(), process.waker())
         if limit is not None:
             self.after(limit, lambda: process.kill(f"its {limit:g} s are over"))
         return process
@@ -95,7 +99,7 @@ class Simulation:
             return
         process.check()
         self.before_effect(process, effect)
-        self.pause(self._turn())
+        self.pause(self.turn())
         self.say(f"> {effect}")
 
     def done(self, effect: str) -> None:
@@ -109,8 +113,18 @@ class Simulation:
         self.after_effect(process, effect)
         process.check()
 
+    def side_by_side(self, works: Sequence[Callable[[], T]]) -> list[T]:
+        """Do all of them at the same time and wait for the last; outside of a process one after the other.
+
+        What one raises is raised when all are done, the first one's of several.
+        """
+        process = self.current
+        if process is None or len(works) < 2:
+            return [work() for work in works]
+        return process.side_by_side(works)
+
     def pause(self, seconds: float) -> None:
-        """Let time pass for this process; outside of one nothing passes."""
+        """Let time pass for this process's thread; outside of one nothing passes."""
         process = self.current
         if process is None:
             return
@@ -134,7 +148,8 @@ class Simulation:
         """Drop what would still happen."""
         self._due.clear()
 
-    def _turn(self) -> float:
+    def turn(self) -> float:
+        """How long somebody takes until its next effect."""
         if self.random.random() < 0.01:
             return self.random.uniform(0, LONG_TURN_SECONDS)
         return self.random.choice(TURNS)
@@ -145,9 +160,12 @@ def _nothing(_process: "Process", _effect: str) -> None:
 
 
 class _Greenlet(greenlet):
-    def __init__(self, process: "Process", parent: greenlet) -> None:
-        super().__init__(process.body, parent)
+    """One thread of a process; ``wakes`` counts the waits that it has ended."""
+
+    def __init__(self, process: "Process", body: Callable[[], None], parent: greenlet) -> None:
+        super().__init__(body, parent)
         self.process = process
+        self.wakes = 0
 
 
 class Process:
@@ -169,10 +187,11 @@ class Process:
         self._simulation = simulation
         self._work = work
         self._when_ended = ended
-        self._greenlet = _Greenlet(self, parent)
-        self._wakes = 0
+        self._parent = parent
+        self._first = _Greenlet(self, self._body, parent)
+        self._others: list[_Greenlet] = []
 
-    def body(self) -> None:
+    def _body(self) -> None:
         try:
             self.result = self._work()
         except Killed:
@@ -181,14 +200,47 @@ class Process:
             self.error = error
         self._end()
 
+    def side_by_side(self, works: Sequence[Callable[[], T]]) -> list[T]:
+        """As ``Simulation.side_by_side``; the caller is a thread of this process."""
+        results: dict[int, T] = {}
+        errors: dict[int, Exception] = {}
+        wake = self.waker()
+
+        def work_off(number: int) -> None:
+            try:
+                results[number] = works[number]()
+            except Killed:
+                return
+            except Exception as error:  # noqa: BLE001 - it is raised where all are waited for
+                errors[number] = error
+            if len(results) + len(errors) == len(works):
+                self._simulation.after(0, wake)
+
+        for number in range(len(works)):
+            thread = _Greenlet(self, partial(work_off, number), self._parent)
+            self._others.append(thread)
+            self._simulation.after(self._simulation.turn(), self._waker_of(thread))
+        self._simulation.park()
+        self._others = [thread for thread in self._others if not thread.dead]
+        if errors:
+            raise errors[min(errors)]
+        return [results[number] for number in range(len(works))]
+
     def waker(self) -> Callable[[], None]:
-        """What ends the wait that this process is in or about to begin; it does nothing after that wait."""
-        mine = self._wakes
+        """What ends the wait that the calling thread is in or about to begin; it does nothing after that wait.
+
+        From outside: the wait of the first thread, such as that for its beginning.
+        """
+        running = getcurrent()
+        return self._waker_of(running if isinstance(running, _Greenlet) and running.process is self else self._first)
+
+    def _waker_of(self, thread: _Greenlet) -> Callable[[], None]:
+        mine = thread.wakes
 
         def wake() -> None:
-            if not self.ended and mine == self._wakes:
-                self._wakes += 1
-                self._greenlet.switch()
+            if not self.ended and mine == thread.wakes:
+                thread.wakes += 1
+                thread.switch()
 
         return wake
 
@@ -198,9 +250,13 @@ class Process:
             return
         self.killed = True
         self._simulation.trace.append(f"{self._simulation.now:9.3f} {self.name}: killed, {why}")
-        if self._greenlet:
-            self._greenlet.throw(Killed())
-        else:
+        self._end_threads()
+
+    def _end_threads(self) -> None:
+        for thread in [*self._others, self._first]:
+            if thread:
+                thread.throw(Killed())
+        if not self.ended:
             self._end()
 
     def _end(self) -> None:
@@ -213,6 +269,9 @@ class Process:
         self.killed = True
         self._simulation.kills += 1
         self._simulation.say(why)
+        # The others end when this one is out of the way: only from outside can one thread after another be ended.
+        if self._others:
+            self._simulation.after(0, self._end_threads)
         raise Killed
 
     def check(self) -> None:

@@ -1,6 +1,7 @@
 """The whole system under simulation: the real functions of template.yaml, the real state machine, a real database."""
 
 import importlib
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from tests.reliability.ports import (
     HttpSimulatedEngine,
     SimulatedDatabase,
     SimulatedEngine,
+    SimulatedPool,
     SimulatedSender,
     SimulatedTransport,
     SimulatedWorkflows,
@@ -162,6 +164,9 @@ class System:
         ports["connect_engine"] = lambda url: next(
             (SimulatedEngine(side.transport) for side in self.sides[1:] if side.url == url), engine
         )
+        ports["engines"] = SimulatedPool(
+            self.simulation, ports["database"], application.settings.engines, ports["connect_engine"], self.clock
+        )
         self.sender = SimulatedSender(self.simulation, self._deliver)
         self.workflows = SimulatedWorkflows(self.simulation, self._begin_execution, self._running)
         ports["workflows"] = self.workflows
@@ -175,6 +180,9 @@ class System:
 
     def _new_side(self, name: str) -> Side:
         engine = TrapEngine(DEPLOYED, now=lambda: EPOCH.timestamp() + self.simulation.now)
+        # Each engine counts for itself, so that the loads of two of them have the same ids.
+        numbers = itertools.count(0xE0000000)
+        engine.new_id = lambda: f"{next(numbers):x}"
         return Side(name, engine, SimulatedTransport(self.simulation, engine))
 
     @property
@@ -230,13 +238,14 @@ class System:
     # --- what the outside does --------------------------------------------------------------------------------------
 
     def plan(self, number: int, **changes: Any) -> None:
-        """An experiment with a strategy of its own."""
+        """An experiment with a strategy of its own, and with threads that no two or three engines share evenly."""
         planned = definition(
             definition_id=f"ldef_{number}",
             name=f"plan {number}",
             entry=Entry.JMX,
             url_case=None,
             content_ref="uploads/testplans/x.jmx",
+            threads=7,
         )
         kept = strategy(
             strategy_id=f"lstrategy_{number}",
@@ -470,8 +479,8 @@ class System:
         )
 
     def our_loads(self) -> set[str]:
-        """The ids of the loads of ours that send requests now, whatever the engine tells."""
-        return set().union(*(self._loads_on(side.engine) for side in self.sides))
+        """Where which loads of ours send requests now, whatever the engines tell."""
+        return {f"{each} on {side.name}" for side in self.sides for each in self._loads_on(side.engine)}
 
     def _loads_on(self, engine: TrapEngine) -> set[str]:
         return {each for each, name in engine._begun if name.startswith(NAME_PREFIX)} & engine.running()
