@@ -83,7 +83,7 @@ _WORDS_FOR_STOP = {
     StopReason.STOP_ON_COMPLETION: "stopped on the experiment's completion",
     StopReason.GATE_NOT_PASSED: "stopped because the load was not proven",
     StopReason.DEADLINE: "stopped at its deadline",
-    StopReason.LOAD_LOST: "stopped because the load was out of sight",
+    StopReason.LOAD_LOST: "stopped because the load was lost",
     StopReason.WORKFLOW_FAILED: "stopped because its workflow failed",
 }
 
