@@ -1,7 +1,7 @@
 """The catch of every step: leave nothing running and nobody waiting."""
 
 from tandem.bootstrap import application
-from tandem.domain.experiment_run import StepResult
+from tandem.domain.workflow_step import StepResult
 from tandem.triggers.workflow_step import WorkflowInput, workflow_step
 
 

@@ -1,7 +1,7 @@
 """Step 2: create the task, or find the one that an earlier event created."""
 
 from tandem.bootstrap import application
-from tandem.domain.experiment_run import StepResult
+from tandem.domain.workflow_step import StepResult
 from tandem.triggers.workflow_step import WorkflowInput, workflow_step
 
 

@@ -1,7 +1,7 @@
 """Step 4: start the load on the engine."""
 
 from tandem.bootstrap import application
-from tandem.domain.experiment_run import StepResult
+from tandem.domain.workflow_step import StepResult
 from tandem.triggers.workflow_step import WorkflowInput, workflow_step
 
 

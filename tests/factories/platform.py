@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import httpx
 from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
-from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+from tandem.domain.audit import AuditEntry
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.ports import UnitOfWork
 from tandem.domain.unsettled_run import UnsettledRun
 

@@ -15,8 +15,9 @@ from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.engine.client import HttpLoadEngine
 from tandem.domain import engine_state
+from tandem.domain.audit import AuditEntry
 from tandem.domain.errors import EngineAnswerLost, EngineUnavailable
-from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.load_part import LoadPart
 from tandem.domain.messages import Channel, Message

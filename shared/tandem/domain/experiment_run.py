@@ -8,16 +8,16 @@ told when that has committed. All times are aware UTC.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
 
+from tandem.domain.audit import AuditEntry, AuditKind
 from tandem.domain.definition import LoadTestDefinition
 from tandem.domain.engine_state import Ended, StopOrder, StopReason, TaskFacts, Verdict, judge
 from tandem.domain.errors import Conflict, InvalidValue
 from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
 from tandem.domain.identity import Owner
-from tandem.domain.injection import Injection, InjectionState, client_token
+from tandem.domain.injection import Injection, InjectionState
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, StatusAnswer
 from tandem.domain.load_part import LoadPart, divided, fitting, together
@@ -25,8 +25,9 @@ from tandem.domain.measurements import RunMetric
 from tandem.domain.messages import Channel, EventName, Message, StopWhat, Subject
 from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.task import LoadTestTask, TaskStatus
-from tandem.domain.timestamps import iso_utc, iso_zulu
+from tandem.domain.timestamps import iso_utc
 from tandem.domain.unsettled_run import Undone
+from tandem.domain.workflow_step import NextStep, StepResult
 
 
 class Outcome(StrEnum):
@@ -35,41 +36,6 @@ class Outcome(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     STOPPED = "STOPPED"
-
-
-class NextStep(StrEnum):
-    """What the workflow has to do now, read from what the database knows.
-
-    CONTINUE: all is well, go on. OPEN_UNPROVEN: no load will run, tell the waiting platform when the window was due.
-    INJECT: the window is open and the fault is ours to start. ABORT: ask the platform to abort. STOP: the engine has
-    yet to confirm a stop. DONE: nothing is left to do.
-    """
-
-    CONTINUE = "CONTINUE"
-    INJECT = "INJECT"
-    OPEN_UNPROVEN = "OPEN_UNPROVEN"
-    ABORT = "ABORT"
-    STOP = "STOP"
-    DONE = "DONE"
-
-
-class AuditKind(StrEnum):
-    """TRANSITION: the task's state changed. NOTE: something else that the task's story needs."""
-
-    TRANSITION = "TRANSITION"
-    NOTE = "NOTE"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """A line of a task's story; a NOTE has no states."""
-
-    task_id: str
-    at: datetime
-    kind: AuditKind
-    reason: str
-    from_status: TaskStatus | None = None
-    to_status: TaskStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,86 +52,6 @@ class NotThisRunsOwner(Conflict):
     code = "EXPERIMENT_TASK_OF_ANOTHER_OWNER"
 
 
-@dataclass(frozen=True, slots=True)
-class InjectionOrder:
-    """What the workflow needs to start our FIS experiment, and to stop it; all empty when another platform injects.
-
-    ``stop`` says that ``injection_id`` is to be stopped now.
-    """
-
-    template_id: str = ""
-    client_token: str = ""
-    task_id: str = ""
-    injection_id: str = ""
-    stop: bool = False
-
-    @classmethod
-    def of(cls, run: "ExperimentRun") -> Self:
-        """The order for a run as it is now. What is to be stopped and not known by its id yet, others look for."""
-        if run.template_id is None or run.task is None:
-            return cls()
-        return cls(
-            template_id=run.template_id,
-            client_token=client_token(run.experiment_task_id),
-            task_id=run.task.task_id,
-            injection_id=run.injection_id or "",
-            stop=run.injection_stop_pending and run.injection_id is not None,
-        )
-
-    def document(self) -> dict[str, object]:
-        """As the state machine reads it."""
-        return {
-            "templateId": self.template_id,
-            "clientToken": self.client_token,
-            "taskId": self.task_id,
-            "id": self.injection_id,
-            "stop": self.stop,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What every step of the workflow answers, and what wakes it: where to go next, and the moments to wait for.
-
-    ``load_failed``: the load was lost on the way. ``wait_seconds``: how long the end may be waited for.
-    """
-
-    next: NextStep
-    load_failed: bool = False
-    reason: str = ""
-    start_at: datetime | None = None
-    window_due_at: datetime | None = None
-    wait_seconds: int = 1
-    injection: InjectionOrder = InjectionOrder()
-
-    @classmethod
-    def of(cls, run: "ExperimentRun", wait_seconds: int = 1) -> Self:
-        """The result for a run as it is now. The window's moment matters only while the window may open."""
-        next_step = run.next_step()
-        window_due_at = run.window_due_at or run.created_at
-        return cls(
-            next=next_step,
-            load_failed=run.load_failure is not None,
-            reason=run.load_failure or "",
-            start_at=run.start_due_at or run.created_at,
-            window_due_at=window_due_at if next_step in _WINDOW_TO_COME else None,
-            wait_seconds=wait_seconds,
-            injection=InjectionOrder.of(run),
-        )
-
-    def document(self) -> dict[str, object]:
-        """As the state machine reads it. A moment that does not matter is one that has passed."""
-        return {
-            "next": self.next,
-            "loadFailed": self.load_failed,
-            "reason": self.reason,
-            "startAt": iso_zulu(self.start_at or _LONG_AGO),
-            "windowDueAt": iso_zulu(self.window_due_at or _LONG_AGO),
-            "waitSeconds": self.wait_seconds,
-            "injection": self.injection.document(),
-        }
-
-
 _STOPPED_ON_PURPOSE = frozenset({StopReason.USER, StopReason.EXPERIMENT_ENDED, StopReason.STOP_ON_COMPLETION})
 _ENDED_AS = {
     TaskStatus.SUCCEEDED: RunMetric.SUCCEEDED,
@@ -179,8 +65,6 @@ _OUTCOME_OF = {
     InjectionState.CANCELLED: Outcome.STOPPED,
     InjectionState.FAILED: Outcome.FAILED,
 }
-_WINDOW_TO_COME = frozenset({NextStep.CONTINUE, NextStep.OPEN_UNPROVEN})
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _UNTIL_THE_NEXT_SWEEP = timedelta(seconds=35)
 _TIME_TO_NOTE_INJECTION = 60
 

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from tandem.domain.audit import AuditEntry
     from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
     from tandem.domain.engine_pool import Engines
-    from tandem.domain.experiment_run import AuditEntry, ExperimentRun
+    from tandem.domain.experiment_run import ExperimentRun
     from tandem.domain.identity import Owner
     from tandem.domain.messages import Message
     from tandem.domain.paging import Page, PageRequest

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from tandem.domain.experiment_run import AuditEntry, AuditKind
+from tandem.domain.audit import AuditEntry, AuditKind
 from tandem.domain.load_engine import EngineEvent
 from tandem.domain.timestamps import epoch_ms
 

@@ -1,7 +1,8 @@
 """Step 9, when the load was lost and the strategy says abort: make sure that the platform was asked."""
 
 from tandem.domain.clock import Clock
-from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, warn
 

@@ -7,11 +7,12 @@ from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import AppError, EngineError
-from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineRun, LiveMetrics, in_all
 from tandem.domain.load_part import LoadPart
 from tandem.domain.strategy import Gate
+from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.services.ask_engine import ask_all
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log, warn

@@ -1,7 +1,8 @@
 """When the workflow itself failed or is gone: leave no load running, no row stuck and no platform waiting."""
 
 from tandem.domain.clock import Clock
-from tandem.domain.experiment_run import ExperimentRun, StepResult
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.workflow_step import StepResult
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, warn
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock, Ids
-from tandem.domain.experiment_run import ExperimentRun, NextStep, NotThisRunsOwner, RunPlan, StepResult
+from tandem.domain.experiment_run import ExperimentRun, NotThisRunsOwner, RunPlan
 from tandem.domain.limits import Limits
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.domain.starting_experiment import StartingExperiment
+from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.telemetry import LogEvent, log, warn
 
 

@@ -6,10 +6,11 @@ from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineError
-from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import StatusAnswer
 from tandem.domain.ports import Ticks
+from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.services.ask_engine import ask_all, first_trouble
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log

@@ -1,7 +1,8 @@
 """The wait for the end timed out: when the deadline has passed the task is TIMEOUT and its load is stopped."""
 
 from tandem.domain.clock import Clock
-from tandem.domain.experiment_run import ExperimentRun, StepResult
+from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.workflow_step import StepResult
 from tandem.services.change_run import ChangeRun
 
 

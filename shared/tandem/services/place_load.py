@@ -6,8 +6,9 @@ from datetime import datetime
 from tandem.domain.clock import Clock
 from tandem.domain.engine_entry import EngineState
 from tandem.domain.engine_pool import Occupancy, PooledEngine, merged, with_most_room
-from tandem.domain.experiment_run import ExperimentRun, NextStep
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.ports import UnitOfWork
+from tandem.domain.workflow_step import NextStep
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log
 

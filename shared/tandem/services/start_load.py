@@ -19,12 +19,13 @@ from tandem.domain.errors import (
     EngineUnavailable,
     StorageUnavailable,
 )
-from tandem.domain.experiment_run import ExperimentRun, NextStep, StepResult
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import loads_by_task, name_of
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.load_part import LoadPart
 from tandem.domain.upload import UploadMissing
+from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.services.change_run import ChangeRun
 from tandem.services.place_load import PlaceLoad
 from tandem.services.send_plan import SendPlan

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import AppError, EngineError
-from tandem.domain.experiment_run import ExperimentRun, StepResult
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import loads_by_task
 from tandem.domain.load_engine import EngineRun, StatusAnswer, StopAnswer, lists_everything
 from tandem.domain.load_part import LoadPart
+from tandem.domain.workflow_step import StepResult
 from tandem.services.ask_engine import ask_status
 from tandem.services.change_run import ChangeRun
 from tandem.telemetry import LogEvent, log, warn

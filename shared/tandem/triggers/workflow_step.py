@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from tandem.domain.experiment_run import StepResult
 from tandem.domain.identity import Owner
 from tandem.domain.starting_experiment import StartingExperiment
+from tandem.domain.workflow_step import StepResult
 
 
 class WorkflowInput(BaseModel):

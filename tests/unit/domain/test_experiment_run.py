@@ -1,14 +1,16 @@
 """The rules of an experiment's run, one by one."""
 
 import pytest
+from tandem.domain.audit import AuditKind
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineUnavailable
-from tandem.domain.experiment_run import AuditKind, ExperimentRun, NextStep, NotThisRunsOwner, Outcome, StepResult
+from tandem.domain.experiment_run import ExperimentRun, NotThisRunsOwner, Outcome
 from tandem.domain.identity import Owner
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineStatus
 from tandem.domain.messages import Channel, EventName
 from tandem.domain.task import TaskStatus
+from tandem.domain.workflow_step import NextStep, StepResult
 
 from tests.factories.experiments import (
     NOON,

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from tandem.domain.engine_state import StopReason
-from tandem.domain.experiment_run import ExperimentRun, NextStep, Outcome, StepResult
+from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.injection import Injection, InjectionState, client_token, template_of
 from tandem.domain.limits import Limits
 from tandem.domain.messages import Channel, EventName, StopWhat
 from tandem.domain.task import TaskStatus
+from tandem.domain.workflow_step import NextStep, StepResult
 
 from tests.factories.experiments import NOON, open_run, proven_run, seconds_after_noon
 

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineUnavailable
-from tandem.domain.experiment_run import ExperimentRun, NextStep, Outcome, RunPlan
+from tandem.domain.experiment_run import ExperimentRun, Outcome, RunPlan
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineStatus, LiveMetrics, StatusAnswer, in_all
 from tandem.domain.load_part import divided
 from tandem.domain.messages import Channel, EventName
 from tandem.domain.task import TaskStatus
+from tandem.domain.workflow_step import NextStep
 
 from tests.factories.experiments import NOON, definition, engine_run, run, seconds_after_noon, strategy
 

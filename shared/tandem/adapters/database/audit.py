@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, insert, select
 
 from tandem.adapters.database import tables
-from tandem.domain.experiment_run import AuditEntry, AuditKind
+from tandem.domain.audit import AuditEntry, AuditKind
 from tandem.domain.task import TaskStatus
 
 
