@@ -27,16 +27,32 @@ def browser(one_browser: Browser) -> Browser:
     return one_browser
 
 
+TRAPS = Traps(throughput=40.0, error_rate=0.06)
+
+
 @pytest.fixture(scope="module")
 def module_engine() -> Iterator[TrapEngine]:
-    with TrapEngine(Traps(throughput=40.0, error_rate=0.06)) as engine:
+    with TrapEngine(TRAPS) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
-def stack(module_engine: TrapEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    limits = {"TANDEM_START_SECONDS": "4", "TANDEM_GRACE_SECONDS": "2"}
-    with stack_over(module_engine.url, tmp_path_factory.mktemp("state"), 2, **limits) as running:
+def second_engine() -> Iterator[TrapEngine]:
+    with TrapEngine(TRAPS) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def stack(
+    module_engine: TrapEngine, second_engine: TrapEngine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalStack]:
+    """Two engines, ``default`` and ``second``."""
+    variables = {
+        "TANDEM_START_SECONDS": "4",
+        "TANDEM_GRACE_SECONDS": "2",
+        "TANDEM_ENGINES": f"second={second_engine.url}",
+    }
+    with stack_over(module_engine.url, tmp_path_factory.mktemp("state"), 2, **variables) as running:
         yield running
 
 

@@ -11,7 +11,8 @@ from selenium.webdriver.common.keys import Keys
 
 from local.stack import LocalStack
 from tests.browser.chromium import Browser
-from tests.factories.platform import Platform, until
+from tests.factories.platform import Experiment, Platform, until
+from tests.fakes.trap_engine import TrapEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -236,6 +237,63 @@ def test_a_run_is_watched_stopped_by_keyboard_and_becomes_its_report(
     assert data is not None
     assert json.loads(data.group(1))["results"] == {**results, "archive": None}
     assert browser.complaints() == []
+
+
+def test_a_load_on_two_engines_shows_what_each_of_them_runs(
+    console: Console, platform: Platform, second_engine: TrapEngine
+) -> None:
+    browser = console.browser
+    console.go("definitions")
+    browser.click(".view-head .button")
+    console.fill("name", "too large for one engine")
+    console.fill("endpoint", "http://127.0.0.1:9000")
+    console.choose("entry", "one request")
+    console.fill("threads", "5")
+    console.save()
+    browser.look("tbody th", "too large for one engine")
+    console.go("strategies")
+    browser.click(".view-head .button")
+    console.fill("experimentId", "exp-divided")
+    console.choose("definitionId", "too large for one engine")
+    assert browser.look('dialog [name="engines"]').get_attribute("value") == "1"
+    console.fill("startBeforeFaultSec", "1")
+    console.fill("engines", "6")
+    console.save()
+    browser.look('[data-field="engines"] .fault', "must be at most 5")
+    assert browser.accessibility_faults() == []
+    browser.shoot("console-strategy-engines")
+    console.fill("engines", "2")
+    console.save()
+    assert "on 2 engines" in browser.look("tbody tr", "exp-divided").text
+    assert console.ask("GetLoadTestStrategyByExperimentId", experimentId="exp-divided")["engines"] == 2
+
+    experiment = Experiment(platform, "exp-divided", "et-divided")
+    experiment.starts()
+    experiment.reaches("RUNNING")
+    console.go("task/et-divided")
+    browser.look("#part-engines", "The load is divided among 2 engines")
+    parts = console.ask("GetLoadTestTask", experimentTaskId="et-divided")["parts"]
+    for part in parts:
+        row = browser.look(f'#part-engines [data-key="{part["engine"]}"]').text
+        assert all(text in row for text in (part["engine"], str(part["threads"]), "Running", part["executionId"]))
+    assert browser.data_of("#part-engines") == ["3", "2"]
+    browser.look('[data-tile="throughput"] data', seconds=20)
+    assert browser.accessibility_faults() == []
+    browser.shoot("console-live-engines")
+    browser.wear(375, height=800)
+    assert browser.overflow() == []
+    browser.wear(1280)
+
+    experiment.hears("FaultWindowOpen", 60)
+    second_engine.restart(forget_runs=True)
+    browser.look(".verdict", seconds=60)
+    assert experiment.status == "FAILED"
+    browser.look('#part-engines [data-key="second"]', "the engine no longer knows this execution")
+    browser.look('[data-fact="execution"]', f"of the first engine, {parts[0]['engine']}")
+    assert browser.accessibility_faults() == []
+    browser.shoot("console-report-engines")
+    # What was asked for above, which Chromium notes as a failed request.
+    assert all("422" in complaint for complaint in browser.complaints())
 
 
 def check_live_figures(console: Console, experiment_task_id: str) -> None:

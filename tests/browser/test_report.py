@@ -252,3 +252,55 @@ def test_the_kept_files_of_every_engine_are_linked(browser: Browser, tmp_path: P
     assert {link.get_attribute("href") for link in links} == {file["url"] for file in files}
     assert len({link.text for link in links}) == len(files)
     assert browser.complaints() == []
+
+
+def part_of(engine: str, status: str, reason: str | None) -> dict[str, Any]:
+    begun = status != "PENDING"
+    return {
+        "engine": engine,
+        "threads": 6,
+        "executionId": f"run-on-{engine}" if begun else None,
+        "status": status,
+        "startTime": "2026-01-02T03:04:05.000+00:00" if begun else None,
+        "endTime": None if reason is None else "2026-01-02T03:07:05.000+00:00",
+        "endReason": reason,
+        "resultPath": f"results/{engine}/results.jtl" if begun else None,
+        "reportPath": None,
+        "logPath": None,
+    }
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 375)])
+def test_a_run_on_several_engines_says_on_which(browser: Browser, tmp_path: Path, dark: bool, width: int) -> None:
+    document = report()
+    ended = "stopped because the experiment ended"
+    parts = [part_of("default", "STOPPED", ended), part_of("engine-2", "FAILED", "it <b>failed</b>")]
+    document["task"]["parts"] = document["results"]["parts"] = [*parts, part_of("engine-3", "PENDING", None)]
+    line = '{"ts": 1767323047000, "type": "STARTED", "message": "JMeter runs", "engine": "engine-2"}'
+    document["events"]["events"].append(line)
+    browser.wear(width, dark=dark)
+
+    show(browser, tmp_path, document)
+
+    told = browser.look("#part-engines").text
+    assert "The load is divided among 3 engines: default, engine-2, engine-3." in told
+    rows = {
+        name: browser.look(f'#part-engines [data-key="{name}"]').text for name in ("default", "engine-2", "engine-3")
+    }
+    assert all(text in rows["default"] for text in ("Stopped", "run-on-default", ended))
+    assert all(text in rows["engine-2"] for text in ("Failed", "run-on-engine-2", "it <b>failed</b>"))
+    assert "Never started" in rows["engine-3"]
+    assert browser.data_of("#part-engines") == ["6", "6", "6"]
+    assert "engine-2" in browser.all(".events li")[-1].text
+    assert "of the first engine, default" in browser.look('[data-fact="jtl"]').text
+    assert browser.overflow() == []
+    assert browser.accessibility_faults() == []
+    assert browser.complaints() == []
+    browser.shoot(f"report-engines-{'dark' if dark else 'light'}-{width}")
+
+
+def test_a_run_on_one_engine_says_nothing_of_engines(browser: Browser, tmp_path: Path) -> None:
+    show(browser, tmp_path, report())
+
+    assert browser.all("#part-engines") == []
+    assert "of the first engine" not in browser.text

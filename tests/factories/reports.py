@@ -134,6 +134,7 @@ def unanalysed_report(status: str, missing: str | None = "the run has left no re
             "resultPath": "results/20260102_030405_5d1c8f0e/results.jtl" if started else None,
             "reportPath": None,
             "logPath": None,
+            "parts": None,
         },
         "results": {
             "resultUrl": "http://127.0.0.1:8008/results/20260102_030405_5d1c8f0e/results.jtl" if started else None,
@@ -151,6 +152,7 @@ def unanalysed_report(status: str, missing: str | None = "the run has left no re
             "verdict": None,
             "comparison": None,
             "archive": None,
+            "parts": None,
         },
         "timeseries": None,
         "events": {"events": events(ended)},

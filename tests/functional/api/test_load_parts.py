@@ -10,7 +10,7 @@ from tandem.services.start_load import StartNotConfirmed
 
 from functions.operations.manage_engines import handler as manage
 from tests.factories.kept_tasks import pending_task, running_task
-from tests.fakes.engine_traps import Call, Fault, FaultKind
+from tests.fakes.engine_traps import Call, Fault, FaultKind, Traps
 from tests.fakes.trap_engine import TrapEngine
 from tests.functional.conftest import Api
 
@@ -123,8 +123,9 @@ def test_a_part_that_no_engine_took_yet_is_pending(pool: dict[str, Any], api: Ap
 def test_a_part_that_was_lost_says_why_and_the_others_are_stopped(
     pool: dict[str, Any], api: Api, engine: TrapEngine, second: TrapEngine
 ) -> None:
+    second.set_traps(Traps(dies_after_seconds=5))
     divided_task()
-    second.restart(kill_load=True)
+    second.advance(6)
     api.post("sync_load_test_task_status", taskId="ldtask_1")
 
     parts = {part["engine"]: part for part in shown_parts()}

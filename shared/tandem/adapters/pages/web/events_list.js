@@ -4,15 +4,15 @@ import { h } from "./dom.js";
 import { clock } from "./format.js";
 import { hasText, t } from "./i18n.js";
 
-// [{at, number, type, message}] of the API's JSON texts; a line that is none is shown as it is.
+// [{at, number, type, message, engine}] of the API's JSON texts; a line that is none is shown as it is.
 export function readEvents(lines) {
   return lines.map((line, index) => {
     const number = String(index + 1);
     try {
-      const { ts, type, message } = JSON.parse(line);
-      return { at: Number.isFinite(ts) ? ts : null, number, type: String(type ?? ""), message: String(message ?? "") };
+      const { ts, type, message, engine } = JSON.parse(line);
+      return { at: Number.isFinite(ts) ? ts : null, number, type: String(type ?? ""), message: String(message ?? ""), engine: String(engine ?? "") };
     } catch {
-      return { at: null, number, type: "", message: line };
+      return { at: null, number, type: "", message: line, engine: "" };
     }
   });
 }
@@ -28,7 +28,8 @@ export function eventList(events) {
   if (events.length === 0) return h("p", { class: "quiet" }, t("noEvents"));
   return h(
     "ol",
-    { class: "events" },
+    // It scrolls when it is long, so the keyboard must reach it.
+    { class: "events", tabindex: "0", "aria-label": t("part.events") },
     events.map((event) =>
       h(
         "li",
@@ -36,7 +37,7 @@ export function eventList(events) {
         h("span", { class: "event-number" }, event.number),
         event.at === null ? h("span", {}) : h("time", { datetime: new Date(event.at).toISOString() }, clock(event.at)),
         h("span", { class: "event-type" }, hasText(`event.${event.type}`) ? t(`event.${event.type}`) : event.type),
-        h("span", { class: "event-message", lang: "en" }, event.message),
+        h("span", { class: "event-message", lang: "en" }, event.message, event.engine ? h("span", { class: "aside" }, ` ${event.engine}`) : null),
       ),
     ),
   );

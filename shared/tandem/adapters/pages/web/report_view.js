@@ -8,6 +8,7 @@ import { h, scrolled, webLink } from "./dom.js";
 import { eventList, marksOf, readEvents } from "./events_list.js";
 import { bytes, figure, milliseconds, moment, number, percent, perSecond, seconds, unknown, zoneName } from "./format.js";
 import { hasText, language, sentences, t } from "./i18n.js";
+import { enginesShown, partsOf } from "./parts_table.js";
 
 const ICONS = { PASS: "✓", DEGRADED: "▲", FAIL: "✕", INCONCLUSIVE: "?", RUNNING: "…", PENDING: "…", NONE: "–" };
 
@@ -34,6 +35,7 @@ export function reportView(run) {
     run.results?.comparison ? part("earlier", comparisonTable(run.results.comparison)) : null,
     analysed ? part("topErrors", errorTable(run)) : null,
     analysed ? part("labels", labelTable(run)) : null,
+    partsOf(run.task) === null ? null : part("engines", enginesShown(run.task)),
     part("events", eventList(events)),
     part("aboutRun", facts(run)),
     part("method", method()),
@@ -353,6 +355,8 @@ function labelTable(run) {
 function facts(run) {
   const { task, definition, strategy, results } = run;
   const text = (value) => value || unknown();
+  const [first] = partsOf(task) ?? [];
+  const ofFirst = (value) => (first ? [value, h("span", { class: "aside block" }, t("ofTheFirstEngine", { engine: first.engine }))] : value);
   const known = [
     ["status", t(`status.${task.status}`)],
     ["experiment", text(run.experimentId)],
@@ -369,10 +373,10 @@ function facts(run) {
     ["faultEnded", bound(results?.faultWindow, "end")],
     ["experimentEnded", moment(run.experimentEndedAt)],
     ["loadEnded", moment(task.endTime)],
-    ["execution", text(task.executionId)],
-    ["jtl", place(results?.resultUrl, results?.resultPath ?? task.resultPath)],
-    ["dashboard", place(results?.reportUrl, results?.reportPath ?? task.reportPath)],
-    ["log", text(results?.logPath ?? task.logPath)],
+    ["execution", ofFirst(text(task.executionId))],
+    ["jtl", ofFirst(place(results?.resultUrl, results?.resultPath ?? task.resultPath))],
+    ["dashboard", ofFirst(place(results?.reportUrl, results?.reportPath ?? task.reportPath))],
+    ["log", ofFirst(text(results?.logPath ?? task.logPath))],
     ...(results?.archive ? [["archive", archiveLinks(results.archive)]] : []),
   ];
   return h(

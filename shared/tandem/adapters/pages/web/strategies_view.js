@@ -3,12 +3,12 @@
 import { readIfThere, send } from "./api.js";
 import { alertBox, announce, openDialog, showFailure } from "./dialogs.js";
 import { h } from "./dom.js";
-import { milliseconds, percent, seconds, unknown } from "./format.js";
+import { milliseconds, number, percent, seconds, unknown } from "./format.js";
 import { documentOf, formDialog, FormField } from "./forms.js";
 import { t } from "./i18n.js";
 import { filterForm, listTable, PAGE_SIZE, pager } from "./lists.js";
 
-const NEW_STRATEGY = { enable: true, startBeforeFaultSec: 30, trafficDurationSec: 300, gate: { timeoutSec: 60 } };
+const NEW_STRATEGY = { enable: true, startBeforeFaultSec: 30, trafficDurationSec: 300, engines: 1, gate: { timeoutSec: 60 } };
 
 export function strategiesView(filters) {
   const alert = alertBox();
@@ -64,7 +64,7 @@ function strategyTable(page, definitions, act) {
   const rows = page.data.map((strategy) => [
     strategy.experimentId,
     names.get(strategy.definitionId) ?? strategy.definitionId,
-    t("planOf", { lead: seconds(strategy.startBeforeFaultSec), length: seconds(strategy.trafficDurationSec) }),
+    planOf(strategy),
     objectives(strategy.slo),
     strategy.enable ? t("yes") : t("no"),
     h(
@@ -76,6 +76,11 @@ function strategyTable(page, definitions, act) {
     ),
   ]);
   return listTable(t("strategies"), columns, rows, (row) => page.data[row].id);
+}
+
+function planOf(strategy) {
+  const plan = t("planOf", { lead: seconds(strategy.startBeforeFaultSec), length: seconds(strategy.trafficDurationSec) });
+  return strategy.engines > 1 ? [plan, h("span", { class: "aside block" }, t("onEngines", { n: number(strategy.engines) }))] : plan;
 }
 
 export function rowButton(name, what, onclick) {
@@ -101,6 +106,7 @@ function editStrategy(strategy, definitions, done) {
     field("definitionId", "choice", { options: choices, required: true }),
     field("startBeforeFaultSec", "number", { hint: t("hint.startBeforeFaultSec") }),
     field("trafficDurationSec", "number", { hint: t("hint.trafficDurationSec") }),
+    field("engines", "number", { hint: t("hint.engines") }),
     field("enable", "flag"),
     field("abortOnLoadFailure", "flag", { hint: t("hint.abortOnLoadFailure") }),
     field("stopOnCompletion", "flag", { hint: t("hint.stopOnCompletion") }),

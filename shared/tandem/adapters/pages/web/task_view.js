@@ -8,6 +8,7 @@ import { eventList, marksOf, readEvents } from "./events_list.js";
 import { clock, figure, milliseconds, number, percent, perSecond, seconds, zoneName } from "./format.js";
 import { sentences, t } from "./i18n.js";
 import { statusChip } from "./lists.js";
+import { enginesShown, partsOf } from "./parts_table.js";
 import { Polling } from "./polling.js";
 import { reportView } from "./report_view.js";
 
@@ -111,6 +112,7 @@ class TaskView {
       this.body.replaceChildren(this.live.element);
     }
     this.live.progress(this.task, this.strategy);
+    this.live.showEngines(this.task);
     this.live.update(series, readEvents(story.events));
   }
 
@@ -190,6 +192,7 @@ class LiveRun {
     this.charts = new RunCharts();
     this.noSamples = h("p", { class: "quiet" }, t("noSamplesYet"));
     this.events = h("div", {});
+    this.engines = h("section", { class: "part", id: "part-engines", hidden: true });
     this.windowIsOpen = false;
     this.element = h(
       "div",
@@ -197,6 +200,7 @@ class LiveRun {
       h("section", { class: "part" }, h("h2", {}, t("progress")), this.words, this.track, this.scale),
       this.tiles,
       h("section", { class: "part" }, h("h2", {}, t("part.course")), h("p", { class: "quiet" }, t("courseHint", { zone: zoneName() })), this.noSamples, this.charts.element),
+      this.engines,
       h("section", { class: "part" }, h("h2", {}, t("part.events")), this.events),
     );
   }
@@ -216,6 +220,14 @@ class LiveRun {
     if (listed === this.listed) return;
     this.listed = listed;
     this.events.replaceChildren(eventList(events));
+  }
+
+  showEngines(task) {
+    const shown = JSON.stringify(partsOf(task));
+    if (shown === this.shownEngines) return;
+    this.shownEngines = shown;
+    this.engines.hidden = partsOf(task) === null;
+    this.engines.replaceChildren(...(this.engines.hidden ? [] : [h("h2", {}, t("part.engines")), ...enginesShown(task)]));
   }
 
   // The last interval that is whole: the newest one is still being filled.
