@@ -221,7 +221,8 @@ def wanted_sizes() -> Sizes:
     if given.smoke:
         return SMOKE
     handlers = None if given.only is None else tuple(f"{name}.handler" for name in given.only)
-    if unknown := set(handlers or ()) - {each.handler for each in functions()}:
+    known = {each.handler for each in load_template(PROJECT / "template.yaml").functions.values()}
+    if unknown := set(handlers or ()) - known:
         parser.error(f"no such function: {', '.join(sorted(unknown))}")
     return Sizes(handlers)
 
