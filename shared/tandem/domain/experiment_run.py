@@ -396,7 +396,9 @@ class ExperimentRun(Undone):
             self._wake_workflow()
 
     def finish(self, outcome: Outcome, reason: str | None, now: datetime) -> None:
-        """The experiment ended. By hand or abnormally: the load stops. Normally: only with ``stopOnCompletion``."""
+        """The experiment ended. By hand or abnormally: the load stops. Normally: only with ``stopOnCompletion``, or
+        when not all of it had been started.
+        """
         if self.finished_at is not None:
             return
         waits = self.task_token is not None
@@ -407,7 +409,7 @@ class ExperimentRun(Undone):
         self._note(story, now)
         self._outdate_results(now)
         if not self.task.status.ended:
-            if outcome != Outcome.SUCCEEDED or not self.may_be_on_engine:
+            if outcome != Outcome.SUCCEEDED or self.parts_to_start:
                 self.request_stop(StopReason.EXPERIMENT_ENDED, story, now)
             elif self.plan is not None and self.plan.strategy.stop_on_completion:
                 self.request_stop(StopReason.STOP_ON_COMPLETION, story, now)

@@ -142,6 +142,16 @@ def test_a_part_withdrawn_after_the_experiments_end_stops_the_others() -> None:
     assert begun.stop_confirmed_at == seconds_after_noon(5)
 
 
+def test_a_load_that_had_not_wholly_begun_at_the_experiments_end_is_stopped() -> None:
+    begun = placed()
+    begun.attempt_start(NOON)
+    begun.accept_load(engine_run(execution_id="run-a"), 120, NOON, on=A)
+    begun.withdraw_start(NOON, on=B)
+    begun.finish(Outcome.SUCCEEDED, None, seconds_after_noon(2))
+    assert begun.stop_pending
+    assert begun.next_step() is NextStep.STOP
+
+
 def test_the_load_goes_on_while_one_part_does() -> None:
     begun = proven()
     tell(begun, 30, a=of("a", EngineStatus.COMPLETED), b=of("b"))
