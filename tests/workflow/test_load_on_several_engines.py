@@ -51,6 +51,13 @@ def threads_started(engine: TrapEngine, task_id: str) -> list[int]:
     return [body["threads"] for body in bodies if task_id in body["testName"]]
 
 
+def places(engine: TrapEngine, task_id: str) -> list[tuple[str, str]]:
+    """Which of how many parts the engine was told that it runs."""
+    bodies = [json.loads(call.body) for call in engine.calls_of(Call.START)]
+    told = [body["properties"] for body in bodies if task_id in body["testName"]]
+    return [(properties["tandem.part"], properties["tandem.parts"]) for properties in told]
+
+
 def engine_of(run: ExperimentRun | None) -> set[str]:
     assert run is not None
     return {part.engine for part in run.parts}
@@ -68,6 +75,7 @@ def test_both_engines_run_their_share_and_stopped_means_both(platform: Platform,
     assert experiment.status == "RUNNING"
     shares = [threads_started(engine, experiment.task_id) for engine in engines]
     assert sorted(shares) == [[3], [4]]
+    assert sorted(places(engine, experiment.task_id) for engine in engines) == [[("1", "2")], [("2", "2")]]
     assert engine_of(experiment.run) == {"default", "second"}
     experiment.finishes("STOPPED")
     run = experiment.settles()

@@ -140,7 +140,7 @@ class StartLoadOfTask:
             duration=duration,
             timeout=max(10, duration + self._limits.grace),
             heap_size=definition.heap_size,
-            properties=definition.plan_properties,
+            properties={**definition.plan_properties, **_place_among(run, part)},
         )
 
     def _ask_to_start(self, engine: str, request: StartLoad) -> EngineRun | EngineError:
@@ -228,3 +228,10 @@ def _no_room(run: ExperimentRun) -> EngineUnavailable:
     parts = run.parts_to_start if run.parts else run.new_parts()
     few = "no engine has" if len(parts) == 1 else f"fewer than {len(parts)} further engines have"
     return EngineUnavailable(f"{few} room for this load now")
+
+
+def _place_among(run: ExperimentRun, part: LoadPart) -> dict[str, str]:
+    """Which of how many parts this is, so that a plan can take rows of its own from a data file that all have."""
+    if not run.parts:
+        return {}
+    return {"tandem.part": str(run.parts.index(part) + 1), "tandem.parts": str(len(run.parts))}
