@@ -18,6 +18,7 @@ from tests.reliability.promises import Promises, coverage
 from tests.reliability.system import LIST_LIMIT, SWEEP_EVERY_SECONDS, System
 
 SWEEPS_UNTIL_ALL_IS_SETTLED = 60
+FURTHER_ENGINES = ("second", "third")
 HABITS: dict[str, Traps] = {
     "deployed": DEPLOYED,
     "no traffic": replace(DEPLOYED, traffic=False),
@@ -45,12 +46,15 @@ SHAPES = {
     "copies": st.lists(SOON, min_size=1, max_size=3),
     "kills": st.one_of(st.just([]), st.lists(st.integers(1, 70), min_size=1, max_size=3)),
     "habit": st.sampled_from(sorted(HABITS)),
-    "start": st.sampled_from([None, None, None, "lost", "lost among others", "turned away"]),
+    "start": st.sampled_from(
+        [None, None, None, "lost", "lost by one", "lost among others", "turned away", "turned away by one"]
+    ),
     "end": st.one_of(
         st.none(),
         st.tuples(st.sampled_from(["user", "STOPPED", "SUCCEEDED"]), st.sampled_from([0.3, 5.0, 15.0, 60.0])),
     ),
     "then": st.sampled_from([0.0, 0.2, 2.0, 15.0]),
+    "engines": st.sampled_from([1, 2, 2, 3]),
 }
 WHICH = st.sampled_from([1, 1, 1, 1, 2, 3])
 A_WHILE = st.sampled_from([0.0, 0.05, 1.0, 10.0, 40.0])
@@ -87,11 +91,11 @@ class SystemMachine(RuleBasedStateMachine):
     new_system: Callable[[int], System]
     counted: Counter[str]
 
-    @initialize(seed=st.integers(0, 2**32), shape=st.fixed_dictionaries(SHAPES), engines=st.sampled_from([1, 1, 2]))
-    def begin(self, seed: int, shape: dict[str, Any], engines: int) -> None:
+    @initialize(seed=st.integers(0, 2**32), shape=st.fixed_dictionaries(SHAPES), pool=st.sampled_from([1, 1, 2, 2, 3]))
+    def begin(self, seed: int, shape: dict[str, Any], pool: int) -> None:
         self.system = type(self).new_system(seed)
-        if engines == 2 and not self.system.over_http:
-            self.system.add_engine("second")
+        for name in FURTHER_ENGINES[: 0 if self.system.over_http else pool - 1]:
+            self.system.add_engine(name)
         self.promises = Promises(self.system)
         self.simulation = self.system.simulation
         self.experiments = 0
@@ -121,7 +125,12 @@ class SystemMachine(RuleBasedStateMachine):
         start: str | None,
         end: tuple[str, float] | None,
         then: float,
+        engines: int,
     ) -> None:
+        pool = len(self.system.sides)
+        # A pool of one has loads on one engine; a larger one also loads for which it has too few.
+        asked = 1 if pool == 1 else engines
+        self.system.calm = self.system.calm and asked <= pool
         self._kill_after(kills)
         self._set_habit(habit)
         self._spoil_start(start)
@@ -137,6 +146,7 @@ class SystemMachine(RuleBasedStateMachine):
             abort_on_load_failure=aborts,
             stop_on_completion=stop_on_completion,
             gate=gate,
+            engines=asked,
         )
         match end:
             case ("user", seconds):
@@ -233,11 +243,11 @@ class SystemMachine(RuleBasedStateMachine):
         self.system.any_side().transport.down_until = self.simulation.now + seconds
 
     @precondition(lambda self: len(self.system.sides) > 1)
-    @rule(first=st.booleans(), drains=st.booleans())
-    def operator_drains_an_engine(self, first: bool, drains: bool) -> None:
-        """Or has it take loads again; with none that takes any, loads fail as the rules say."""
+    @rule(which=st.integers(0, 2), drains=st.booleans())
+    def operator_drains_an_engine(self, which: int, drains: bool) -> None:
+        """Or has it take loads again; with too few that take any, loads fail as the rules say."""
         self.system.calm = False
-        name = self.system.sides[0 if first else 1].name
+        name = self.system.sides[which % len(self.system.sides)].name
         self.system.engines_state(name, EngineState.DRAINING if drains else EngineState.ACTIVE)
 
     @rule(seconds=st.sampled_from([5.0, 40.0, 200.0]))
@@ -248,12 +258,14 @@ class SystemMachine(RuleBasedStateMachine):
         self.system.expect_until(seconds + 300.0)
 
     def _spoil_start(self, how: str | None) -> None:
-        """The next start: it happens and its answer is lost, also behind so many others that no list shows it."""
+        """The next start, on every engine or on one: it happens and its answer is lost, also behind so many others
+        that no list shows it.
+        """
         if how is None:
             return
         self.system.calm = False
-        kind = FaultKind.BUSY_503 if how == "turned away" else FaultKind.DO_AND_CUT
-        for side in self.system.sides:
+        kind = FaultKind.BUSY_503 if how.startswith("turned away") else FaultKind.DO_AND_CUT
+        for side in [self.system.any_side()] if how.endswith("by one") else self.system.sides:
             side.engine.add_fault(Fault(kind, on=frozenset({Call.START})))
             if how == "lost among others":
                 side.transport.before_answer[Call.START] = self._crowd
@@ -272,6 +284,13 @@ class SystemMachine(RuleBasedStateMachine):
     def engine_has_another_habit(self, name: str) -> None:
         """For the loads that start from now on."""
         self._set_habit(name)
+
+    @precondition(lambda self: len(self.system.sides) > 1)
+    @rule(name=st.sampled_from(sorted(HABITS)))
+    def one_engine_has_another_habit(self, name: str) -> None:
+        """So that the parts of a load behave differently."""
+        self.system.calm = False
+        self.system.any_side().engine.set_traps(HABITS[name])
 
     def _set_habit(self, name: str) -> None:
         self.system.calm = self.system.calm and name in {"deployed", "honest"}

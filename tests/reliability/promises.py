@@ -3,21 +3,29 @@
 import json
 from collections import Counter, defaultdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from tandem.adapters.database import tables
+from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.listed_loads import NAME_PREFIX
 from tandem.domain.messages import EventName
 from tandem.domain.task import TaskStatus
 
-from tests.fakes.engine_traps import Call
+from tests.fakes.engine_traps import Call, FaultKind
 from tests.fakes.trap_engine import TrapEngine
-from tests.reliability.system import LIST_LIMIT, System
+from tests.reliability.system import LIST_LIMIT, Side, System
 
 _GOING = {"PENDING", "RUNNING"}
 _BEFORE_A_LOCK = timedelta(seconds=10)
 """Each process reads the clock before it waits for the row: moments may be the other way round than commits."""
 _TASK, _RUN, _AUDIT, _OUTBOX = tables.task, tables.run, tables.audit, tables.outbox
+
+
+class Asked(NamedTuple):
+    """What a task's load is to be: on how many engines, and with how many threads in all."""
+
+    engines: int
+    threads: int
 
 
 class Promises:
@@ -27,6 +35,8 @@ class Promises:
         self.broken: list[str] = []
         self._system = system
         self._last_audit = 0
+        self._asked: dict[str, Asked] = {}
+        self._over: set[tuple[str, str]] = set()
         system.check_commit = self._after_commit
 
     def demand(self, kept: bool, words: str) -> None:
@@ -37,31 +47,86 @@ class Promises:
     # --- at each commit ---------------------------------------------------------------------------------------------
 
     def _after_commit(self) -> None:
-        rows = self._system.audit_after(self._last_audit) if self._system.commit_faults.audit_written else []
-        self._system.commit_faults.audit_written = False
+        faults = self._system.commit_faults
+        rows = self._system.audit_after(self._last_audit) if faults.audit_written else []
+        runs = self._system.rows(_RUN) if faults.runs_written or rows else []
+        faults.audit_written = faults.runs_written = False
+        for run in runs:
+            self._learn_plan(run)
+            self._check_over(run)
         for row in rows:
             self._last_audit = max(self._last_audit, row.id)
+            if row.to_status == TaskStatus.RUNNING:
+                self._check_running(row.task_id)
             if row.to_status == TaskStatus.STOPPED:
-                self._stopped(row.task_id)
+                self._check_nothing_runs(row.task_id, "it is STOPPED")
             if row.to_status is not None and "no longer knows this execution" in row.reason:
                 self._forgotten(row.task_id)
-        begun = [name for side in self._system.sides for _, name in side.engine._begun]
-        for name, count in Counter(name for name in begun if name.startswith(NAME_PREFIX)).items():
-            self.demand(count == 1, f"{count} loads were begun as {name!r}")
+        self._check_begun()
         swept = {process for side in self._system.sides for process in side.transport.sweeping}
         sweeping = [each for each in self._system.simulation.processes if each in swept]
         self.demand(len(sweeping) <= 1, "two sweeps at once")
 
-    def _stopped(self, task_id: str) -> None:
-        """STOPPED is written only when the engine has said that nothing runs, or never knew of a start."""
+    def _learn_plan(self, run: Any) -> None:
+        if run.task_id is not None and run.task_id not in self._asked:
+            plan = json.loads(run.plan)
+            threads = plan["definition"]["threads"]
+            self._asked[run.task_id] = Asked(min(plan["strategy"]["engines"], threads), threads)
+
+    def _check_begun(self) -> None:
+        """Of a task at most one load on each engine, and never on more engines than its strategy asks for."""
+        everywhere: Counter[str] = Counter()
         for side in self._system.sides:
-            engine = side.engine
-            for execution_id in engine.runs_named(task_id):
-                hidden = execution_id in engine._forgotten
-                goes_on = execution_id in engine.running() and engine.word(execution_id) in _GOING
-                self.demand(
-                    hidden or not goes_on, f"{task_id} is STOPPED and the engine {side.name} runs {execution_id}"
-                )
+            begun = Counter(name for _, name in side.engine._begun if name.startswith(NAME_PREFIX))
+            everywhere.update(begun.keys())
+            for name, count in begun.items():
+                self.demand(count == 1, f"{count} loads were begun as {name!r} on the engine {side.name}")
+        for name, count in everywhere.items():
+            if count > 1:
+                asked = self._asked.get(name.removeprefix(NAME_PREFIX), Asked(1, 1)).engines
+                self.demand(count <= asked, f"loads were begun as {name!r} on {count} engines instead of {asked}")
+
+    def _check_running(self, task_id: str) -> None:
+        """RUNNING is written only when as many engines as were asked for have begun all threads between them."""
+        if any(_lied_about_a_start(side) for side in self._system.sides):
+            return
+        asked = self._asked[task_id]
+        threads = [
+            load.threads
+            for side in self._system.sides
+            for key, load in [*side.engine._runs.items(), *side.engine._forgotten.items()]
+            if key in side.engine.runs_named(task_id)
+        ]
+        self.demand(
+            (len(threads), sum(threads)) == asked, f"{task_id} is RUNNING with {threads} threads instead of {asked}"
+        )
+
+    def _check_over(self, run: Any) -> None:
+        """Whatever is written to be over does not run: a part, a load whose stop is confirmed, all of a settled run."""
+        if run.task_id is None:
+            return
+        whole = {DEFAULT_ENGINE if run.engine is None else run.engine: run.stop_confirmed_at is not None}
+        over = {part["engine"]: "over_at" in part for part in _parts(run)} or whole
+        everywhere = run.settled == 1
+        for side in self._system.sides:
+            where = (run.task_id, side.name)
+            if not over.get(side.name, False) and not everywhere:
+                self._over.discard(where)
+            elif where not in self._over:
+                self._over.add(where)
+                self._check_nothing_runs_on(side, run.task_id, "it is settled" if everywhere else "its part is over")
+
+    def _check_nothing_runs(self, task_id: str, because: str) -> None:
+        for side in self._system.sides:
+            self._check_nothing_runs_on(side, task_id, because)
+
+    def _check_nothing_runs_on(self, side: Side, task_id: str, because: str) -> None:
+        """Such is written only when the engine has said that nothing runs, or never knew of a start."""
+        engine = side.engine
+        for execution_id in engine.runs_named(task_id):
+            hidden = execution_id in engine._forgotten
+            goes_on = execution_id in engine.running() and engine.word(execution_id) in _GOING
+            self.demand(hidden or not goes_on, f"{task_id}: {because}, and the engine {side.name} runs {execution_id}")
 
     def _forgotten(self, task_id: str) -> None:
         for side in self._system.sides:
@@ -73,11 +138,14 @@ class Promises:
                 )
 
     def check_owned(self) -> None:
-        """Some sweeps after the faults: no load runs that no active task owns, unless the engine hides it from us."""
+        """Some sweeps after the faults: no load runs that no active task owns and nobody wants to be stopped, unless
+        the engine hides it from us.
+        """
         self._check_faults()
         if self._system.simulation.now < self._system.late_until:
             return
-        active = {row.task_id for row in self._system.rows(_TASK) if not TaskStatus(row.status).ended}
+        ended = {row.task_id for row in self._system.rows(_TASK) if TaskStatus(row.status).ended}
+        active = {row.task_id for row in self._system.rows(_RUN) if row.stop_requested_at is None} - ended
         for side in self._system.sides:
             if len(side.engine._runs) < LIST_LIMIT:
                 self._check_owned_on(side.engine, active)
@@ -127,6 +195,7 @@ class Promises:
             self.demand(row.settled == 1, f"the run {row.experiment_task_id} is not settled")
             if row.task_id is not None:
                 self._check_story(tasks[row.task_id], heard)
+                self._check_parts(row, tasks[row.task_id])
                 self._check_window(row, heard)
         self._check_accepted(runs, tasks)
         self._check_calm(runs, tasks)
@@ -156,6 +225,32 @@ class Promises:
         told = [(each["from"], each["to"]) for each in heard[task.task_id, EventName.TASK_STATE_CHANGED]]
         self.demand(sorted(map(str, told)) == sorted(map(str, story)), f"of {story} the platform heard {told}")
         self.demand(TaskStatus(task.status).ended, f"{task.task_id} is still {task.status}")
+
+    def _check_parts(self, run: Any, task: Any) -> None:
+        """What is remembered of a load's parts is what their engines did, and no part was lost unnoticed."""
+        asked, parts = self._asked[run.task_id], _parts(run)
+        engines = [part["engine"] for part in parts]
+        self.demand(len(set(engines)) == len(engines), f"{run.task_id}: two parts on one engine: {engines}")
+        self.demand(run.engines == (len(parts) or None), f"{run.task_id}: {run.engines} engines of {len(parts)} parts")
+        # A part that was found alive where none was known has no threads of its own.
+        planned = [part["threads"] for part in parts if part["threads"]]
+        if parts:
+            self.demand(
+                (len(planned), sum(planned)) == asked, f"{run.task_id} is divided into {planned} instead of {asked}"
+            )
+        sides = {side.name: side for side in self._system.sides}
+        for part in parts:
+            name, known = part["engine"], part.get("execution_id")
+            self.demand("over_at" in part or "attempted_at" not in part, f"{run.task_id}: nobody knows of {part}")
+            if known is not None and not _lied_about_a_start(sides[name]):
+                engine = sides[name].engine
+                self.demand(known in engine.runs_named(run.task_id), f"{run.task_id}: {name} never ran {known}")
+                load = {**engine._forgotten, **engine._runs}[known]
+                self.demand(load.threads == part["threads"] or not part["threads"], f"{run.task_id}: {part} differs")
+        if task.status == TaskStatus.SUCCEEDED:
+            for side in self._system.sides:
+                words = [side.engine.word(each) for each in side.engine.runs_named(run.task_id)]
+                self.demand("FAILED" not in words, f"{run.task_id} SUCCEEDED and on {side.name} it FAILED")
 
     def _check_window(self, run: Any, heard: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
         windows = heard[run.task_id, EventName.FAULT_WINDOW_OPEN]
@@ -212,6 +307,16 @@ class Promises:
                 )
 
 
+def _lied_about_a_start(side: Side) -> bool:
+    """Whether the engine called a load its own that it never began."""
+    return any(record.fault is FaultKind.OTHER_RUN for record in side.engine.calls_of(Call.START))
+
+
+def _parts(run: Any) -> list[dict[str, Any]]:
+    """The parts of a load on several engines as they are written; none of a load on one."""
+    return [] if run.parts is None else list(json.loads(run.parts))
+
+
 def coverage(system: System) -> Counter[str]:
     """What happened in a run, for the figures."""
     counted: Counter[str] = Counter()
@@ -233,6 +338,12 @@ def coverage(system: System) -> Counter[str]:
         counted["windows without"] += row.window_load_proven is False
         counted["aborts"] += row.abort_requested_at is not None
         counted["ended before its start"] += row.task_id is None
+        if row.parts is not None:
+            counted["loads in parts"] += 1
+            counted["loads in parts that ran"] += row.load_accepted_at is not None
+            taken = sum("execution_id" in part for part in _parts(row))
+            counted["loads in parts of which not all engines took theirs"] += 0 < taken < len(_parts(row))
+            counted["loads in parts that were lost"] += row.load_failure is not None
     for injection in system.fis.by_token.values():
         counted[f"fault {injection.state}"] += 1
     for execution in system.executions.values():
