@@ -8,8 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tandem.domain.engine_entry import DEFAULT_ENGINE
+from tandem.domain.messages import EventName
+
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind, Traps
-from tests.reliability.machine import HABITS, settle
+from tests.reliability.machine import FURTHER_ENGINES, HABITS, settle
 from tests.reliability.ports import SendFault
 from tests.reliability.promises import Promises
 from tests.reliability.simulation import Process
@@ -19,12 +22,17 @@ Life = Callable[[System], Promises]
 
 
 def live(system: System, shape: dict[str, Any]) -> Promises:
-    """One experiment with a sweep every 30 s, until everything is settled."""
+    """One experiment with a sweep every 30 s, until everything is settled.
+
+    ``further``: the habit, or the fault of a start, of each engine that the pool has besides the default one.
+    """
     promises = Promises(system)
-    shape = {"habit": "deployed", "finish": None, "user_stop": None, "fault_in": None} | shape
+    shape = {"habit": "deployed", "finish": None, "user_stop": None, "fault_in": None, "further": ()} | shape
     habit, finish, user_stop = shape.pop("habit"), shape.pop("finish"), shape.pop("user_stop")
     system.calm = system.calm and habit == "deployed"
     system.trap_engine.set_traps(habit if isinstance(habit, Traps) else HABITS[habit])
+    for name, trouble in zip(FURTHER_ENGINES, shape.pop("further"), strict=False):
+        _add_engine(system, name, trouble)
     system.start_experiment(1, fault_in=shape.pop("fault_in"), **shape)
     if finish is not None:
         at, outcome = finish
@@ -39,14 +47,26 @@ def live(system: System, shape: dict[str, Any]) -> Promises:
     return promises
 
 
+def _add_engine(system: System, name: str, trouble: Traps | str | FaultKind) -> None:
+    system.add_engine(name)
+    if isinstance(trouble, FaultKind):
+        engine_fault(system, trouble, Call.START, of=name)
+    else:
+        system.calm = system.calm and trouble == "deployed"
+        system.side(name).engine.set_traps(trouble if isinstance(trouble, Traps) else HABITS[trouble])
+
+
 # --- what may go wrong ------------------------------------------------------------------------------------------------
 
 
-def kill_after(system: System, process: str, effect: str) -> None:
-    """The first such effect of such a process is the last thing that it does."""
+def kill_after(system: System, process: str, effect: str, number: int = 1) -> None:
+    """The so-manieth such effect of such a process is the last thing that it does."""
+    met = 0
 
     def look(running: Process, done: str) -> None:
-        if running.name == process and done == effect:
+        nonlocal met
+        met += running.name == process and done == effect
+        if met == number:
             system.simulation.after_effect = _nothing
             running.die(f"killed after {effect}")
 
@@ -77,16 +97,16 @@ def _nothing(_process: Process, _effect: str) -> None:
     """No more meddling."""
 
 
-def engine_fault(system: System, kind: FaultKind, *on: Call, calls: int | None = 1) -> None:
+def engine_fault(system: System, kind: FaultKind, *on: Call, calls: int | None = 1, of: str = DEFAULT_ENGINE) -> None:
     """The engine's next such answers are wrong."""
     system.calm = False
-    system.trap_engine.add_fault(Fault(kind, on=frozenset(on), calls=calls))
+    system.side(of).engine.add_fault(Fault(kind, on=frozenset(on), calls=calls))
 
 
-def forget_in_the_next_sweep(system: System) -> None:
+def forget_in_the_next_sweep(system: System, of: str = DEFAULT_ENGINE) -> None:
     """The engine's list fails, and it says 404 to the single question that comes then."""
-    engine_fault(system, FaultKind.ERROR_500, Call.LIST)
-    engine_fault(system, FaultKind.EMPTY_404, Call.STATUS)
+    engine_fault(system, FaultKind.ERROR_500, Call.LIST, of=of)
+    engine_fault(system, FaultKind.EMPTY_404, Call.STATUS, of=of)
 
 
 # --- the lives --------------------------------------------------------------------------------------------------------
@@ -97,11 +117,11 @@ def of_shape(**shape: Any) -> Life:
     return lambda system: live(system, dict(shape))
 
 
-def killed_after(process: str, effect: str, **shape: Any) -> Life:
-    """A process dies right after it did something."""
+def killed_after(process: str, effect: str, number: int = 1, **shape: Any) -> Life:
+    """A process dies right after it did something, for the first or the so-manieth time."""
 
     def life(system: System) -> Promises:
-        kill_after(system, process, effect)
+        kill_after(system, process, effect, number)
         return live(system, dict(shape))
 
     return life
@@ -258,6 +278,71 @@ def a_lost_start_and_a_stop(others: int) -> Life:
     return life
 
 
+# --- lives of a load in two parts -------------------------------------------------------------------------------------
+
+TWO_PARTS: dict[str, Any] = {"engines": 2, "further": ["deployed"]}
+DEAF_WITHOUT_TRAFFIC = replace(DEPLOYED, traffic=False, stop_is_ignored=True)
+
+
+def a_part_dies_in_the_fault(system: System) -> Promises:
+    """One of two engines loses its part: the platform must hear of it while the other part goes on."""
+    promises = live(
+        system,
+        {"engines": 2, "further": ["dies later"], "abort_on_load_failure": True, "traffic_duration_sec": 600},
+    )
+    heard = [event.at for event in system.heard if event.name == EventName.EXPERIMENT_ABORT_REQUESTED]
+    promises.demand(len(heard) == 1 and heard[0] < 60, f"a lost part aborts within a sweep, not at {heard}")
+    return promises
+
+
+def both_parts_are_stopped(system: System) -> Promises:
+    """A user's stop, and a minute for it."""
+    promises = Promises(system)
+    system.add_engine(FURTHER_ENGINES[0])
+    system.start_experiment(1, engines=2, traffic_duration_sec=600)
+    system.simulation.run_for(20)
+    system.stop_by_user(1)
+    for _ in range(2):
+        system.simulation.run_for(SWEEP_EVERY_SECONDS)
+        system.sweep()
+    promises.demand(not system.our_loads(), "a minute after it was accepted the stop is not carried out everywhere")
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def a_part_that_starts_after_all(system: System) -> Promises:
+    """The second engine begins its part when the load has been given up."""
+    system.calm = False
+    promises = Promises(system)
+    system.add_engine(FURTHER_ENGINES[0])
+    system.sides[1].transport.late_starts.append(150.0)
+    system.expect_until(500.0)
+    system.start_experiment(1, engines=2, traffic_duration_sec=900)
+    for _ in range(12):
+        system.simulation.run_for(SWEEP_EVERY_SECONDS)
+        system.sweep()
+    promises.demand(not system.our_loads(), "a part that nobody waits for goes on")
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def a_404_from_each_engine_in_turn(system: System) -> Promises:
+    """Sweep after sweep another engine denies its part: neither does so three times running."""
+    promises = Promises(system)
+    system.add_engine(FURTHER_ENGINES[0])
+    system.start_experiment(1, engines=2, traffic_duration_sec=600)
+    system.simulation.run_for(20)
+    for number in range(6):
+        forget_in_the_next_sweep(system, of=system.sides[number % 2].name)
+        system.sweep()
+        system.simulation.run_for(SWEEP_EVERY_SECONDS)
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
 LIVES_OF: dict[str, list[Life]] = {
     "without_compare_and_set": [ended_while_it_starts(number) for number in range(1, 9)],
     "without_outbox": [killed_after("CreateTask", "commit")],
@@ -284,5 +369,22 @@ LIVES_OF: dict[str, list[Life]] = {
     "a_failed_stop_taken_off_the_queue": [the_queue_alone_has_the_stop],
     "orphans_left_running": [a_start_that_comes_after_all],
     "without_the_deadline": [a_load_that_outlives_everything],
+    "running_when_one_engine_took_its_part": [of_shape(engines=2, further=[FaultKind.BUSY_503])],
+    "stopped_when_one_engine_confirmed": [
+        of_shape(engines=2, further=["deaf to stop"], user_stop=12.0, traffic_duration_sec=300)
+    ],
+    "a_stop_confirmed_by_one_engine": [
+        of_shape(engines=2, habit="no traffic", further=[DEAF_WITHOUT_TRAFFIC], traffic_duration_sec=300)
+    ],
+    "a_lost_part_not_noticed": [a_part_dies_in_the_fault],
+    "only_the_first_part_stopped": [both_parts_are_stopped],
+    "a_part_not_answered_for_started_again": [
+        of_shape(engines=2, further=[FaultKind.DO_AND_CUT], traffic_duration_sec=300)
+    ],
+    "two_parts_on_one_engine": [of_shape(**TWO_PARTS)],
+    "only_the_first_attempt_written_down": [killed_after("StartLoad", "engine START", number=2, **TWO_PARTS)],
+    "only_the_first_part_asked_for_by_sweeps": [a_part_dies_in_the_fault],
+    "orphans_looked_for_on_one_engine": [a_part_that_starts_after_all],
+    "denials_of_all_engines_added_up": [a_404_from_each_engine_in_turn],
 }
 """For each mutant the lives of which one must break a promise."""

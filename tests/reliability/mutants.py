@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 from greenlet import getcurrent
@@ -14,18 +14,22 @@ from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.engine.client import HttpLoadEngine
-from tandem.domain import engine_state
+from tandem.domain import engine_state, experiment_run, load_part
 from tandem.domain.audit import AuditEntry
-from tandem.domain.errors import EngineAnswerLost, EngineUnavailable
+from tandem.domain.engine_entry import DEFAULT_ENGINE
+from tandem.domain.engine_state import Running, Verdict
+from tandem.domain.errors import EngineAnswerLost, EngineError, EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
-from tandem.domain.load_part import LoadPart
+from tandem.domain.load_part import LoadAddress, LoadPart
 from tandem.domain.messages import Channel, Message
 from tandem.domain.ports import StoredMessage, UnitOfWork
 from tandem.domain.task import TaskStatus
+from tandem.domain.unsettled_run import UnsettledRun
 from tandem.services import start_load, stop_load, sweep_facts
 from tandem.services.change_run import ChangeRun
 from tandem.services.create_task import CreateTask
+from tandem.services.place_load import PlaceLoad
 from tandem.services.start_load import StartLoadOfTask
 from tandem.services.stop_load import StopLoadOfRun
 from tandem.services.sweep_facts import SweepFacts
@@ -286,6 +290,103 @@ def without_the_deadline(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ExperimentRun, "pass_deadline", lambda self, now: None)
 
 
+# --- of a load on several engines -------------------------------------------------------------------------------------
+
+
+def running_when_one_engine_took_its_part(patch: pytest.MonkeyPatch) -> None:
+    accept = ExperimentRun.accept_load
+
+    def hasty(self: ExperimentRun, engine_run: EngineRun, grace: int, now: datetime, on: str | None = None) -> None:
+        accept(self, engine_run, grace, now, on)
+        if self.started_task.status is TaskStatus.PENDING:
+            self._change_status(TaskStatus.RUNNING, "one engine runs its part", now)
+
+    patch.setattr(ExperimentRun, "accept_load", hasty)
+
+
+def stopped_when_one_engine_confirmed(patch: pytest.MonkeyPatch) -> None:
+    def hasty(parts: Sequence[LoadPart], *, accepted: bool) -> Verdict:
+        return next((part.end for part in parts if part.end is not None), Running(stop_pending=False))
+
+    patch.setattr(experiment_run, "together", hasty)
+
+
+def a_stop_confirmed_by_one_engine(patch: pytest.MonkeyPatch) -> None:
+    """It is taken for the end of all parts, so that the others are stopped no more."""
+    patch.setattr(ExperimentRun, "_settle_part", lambda self, engine, now: True)
+
+
+def a_lost_part_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    """Until the others have ended too."""
+    patch.setattr(load_part, "_is_lost", lambda end, *, accepted: False)
+
+
+def only_the_first_part_stopped(patch: pytest.MonkeyPatch) -> None:
+    def stop(self: StopLoadOfRun, run: ExperimentRun) -> ExperimentRun:
+        first = run.load_parts[0]
+        return self._take(run, first, self._stop_part(run, first))
+
+    patch.setattr(StopLoadOfRun, "_stop", stop)
+
+
+def a_part_not_answered_for_started_again(patch: pytest.MonkeyPatch) -> None:
+    """As if an engine that gave no answer had certainly not taken its part."""
+    take = StartLoadOfTask._take_answers
+
+    def hopeful(self: StartLoadOfTask, run: ExperimentRun, answers: Mapping[str, EngineRun | EngineError]) -> None:
+        lost = {name: EngineUnavailable(each.message) for name, each in answers.items() if _is_lost(each)}
+        take(self, run, {**answers, **lost})
+
+    patch.setattr(StartLoadOfTask, "_take_answers", hopeful)
+
+
+def _is_lost(answer: EngineRun | EngineError) -> TypeGuard[EngineAnswerLost]:
+    return isinstance(answer, EngineAnswerLost)
+
+
+def two_parts_on_one_engine(patch: pytest.MonkeyPatch) -> None:
+    choose = PlaceLoad._choose
+
+    def narrow(self: PlaceLoad, uow: UnitOfWork, run: ExperimentRun, *more: Any) -> list[str] | None:
+        chosen = choose(self, uow, run, *more)
+        return None if chosen is None else [chosen[0]] * len(chosen)
+
+    patch.setattr(PlaceLoad, "_choose", narrow)
+
+
+def only_the_first_attempt_written_down(patch: pytest.MonkeyPatch) -> None:
+    def attempt(self: ExperimentRun, now: datetime) -> None:
+        self.parts_to_start[0].attempted_at = self.start_attempted_at = now
+
+    patch.setattr(ExperimentRun, "attempt_start", attempt)
+
+
+def only_the_first_part_asked_for_by_sweeps(patch: pytest.MonkeyPatch) -> None:
+    known: Callable[[UnsettledRun], list[LoadAddress]] = vars(UnsettledRun)["known_loads"].fget
+    patch.setattr(UnsettledRun, "known_loads", property(lambda self: known(self)[:1]))
+
+
+def orphans_looked_for_on_one_engine(patch: pytest.MonkeyPatch) -> None:
+    running = SweepFacts.running
+
+    def nearby(self: SweepFacts) -> list[tuple[str, str, EngineRun]]:
+        return [each for each in running(self) if each[1] == DEFAULT_ENGINE]
+
+    patch.setattr(SweepFacts, "running", nearby)
+
+
+def denials_of_all_engines_added_up(patch: pytest.MonkeyPatch) -> None:
+    """One engine's 404s count for the others too."""
+    learn = ExperimentRun.learn_all
+
+    def suspicious(self: ExperimentRun, answers: Any, now: datetime, *, is_sweep: bool) -> None:
+        learn(self, answers, now, is_sweep=is_sweep)
+        for part in self.parts:
+            part.missing_sweeps = max(each.missing_sweeps for each in self.parts)
+
+    patch.setattr(ExperimentRun, "learn_all", suspicious)
+
+
 MUTANTS: Mapping[str, Patch] = {
     patch.__name__: patch
     for patch in (
@@ -314,5 +415,16 @@ MUTANTS: Mapping[str, Patch] = {
         a_failed_stop_taken_off_the_queue,
         orphans_left_running,
         without_the_deadline,
+        running_when_one_engine_took_its_part,
+        stopped_when_one_engine_confirmed,
+        a_stop_confirmed_by_one_engine,
+        a_lost_part_not_noticed,
+        only_the_first_part_stopped,
+        a_part_not_answered_for_started_again,
+        two_parts_on_one_engine,
+        only_the_first_attempt_written_down,
+        only_the_first_part_asked_for_by_sweeps,
+        orphans_looked_for_on_one_engine,
+        denials_of_all_engines_added_up,
     )
 }

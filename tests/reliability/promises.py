@@ -61,7 +61,7 @@ class Promises:
             if row.to_status == TaskStatus.STOPPED:
                 self._check_nothing_runs(row.task_id, "it is STOPPED")
             if row.to_status is not None and "no longer knows this execution" in row.reason:
-                self._forgotten(row.task_id)
+                self._forgotten(row.task_id, row.reason)
         self._check_begun()
         swept = {process for side in self._system.sides for process in side.transport.sweeping}
         sweeping = [each for each in self._system.simulation.processes if each in swept]
@@ -128,8 +128,11 @@ class Promises:
             goes_on = execution_id in engine.running() and engine.word(execution_id) in _GOING
             self.demand(hidden or not goes_on, f"{task_id}: {because}, and the engine {side.name} runs {execution_id}")
 
-    def _forgotten(self, task_id: str) -> None:
+    def _forgotten(self, task_id: str, reason: str) -> None:
+        """Of a load in parts the reason names the engine that denied its own."""
         for side in self._system.sides:
+            if "(engine " in reason and f"(engine {side.name})" not in reason:
+                continue
             told = side.transport.not_found
             for execution_id in side.engine.runs_named(task_id):
                 self.demand(

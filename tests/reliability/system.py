@@ -201,6 +201,10 @@ class System:
         entry = EngineEntry(name, self.sides[-1].url)
         self._at_once(lambda uow: uow.engines.put(entry, self.clock.now()))
 
+    def side(self, name: str) -> Side:
+        """The engine of that name."""
+        return next(side for side in self.sides if side.name == name)
+
     def any_side(self) -> Side:
         """One of the engines, by the life's own chance."""
         return self.sides[0] if len(self.sides) == 1 else self.simulation.random.choice(self.sides)

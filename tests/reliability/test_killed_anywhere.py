@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.directed_lives import live
+from tests.fakes.engine_traps import FaultKind
+from tests.reliability.directed_lives import TWO_PARTS, live
 from tests.reliability.ports import CommitFault
 from tests.reliability.promises import Promises
 from tests.reliability.system import System
@@ -25,6 +26,26 @@ LIVES: dict[str, dict[str, Any]] = {
     "dies in the fault and aborts": {"habit": "dies later", "abort_on_load_failure": True},
     "never ends": {"habit": "never ends"},
     "has a fixed fault": {"fault_in": 30.0},
+    "in two parts, runs its full duration": TWO_PARTS,
+    "in two parts, is stopped by its user": TWO_PARTS | {"user_stop": 12.0},
+    "in two parts, one start not answered": {"engines": 2, "further": [FaultKind.DO_AND_CUT]},
+    "in two parts, one start not answered, and stopped": {
+        "engines": 2,
+        "further": [FaultKind.DO_AND_CUT],
+        "user_stop": 0.5,
+        "traffic_duration_sec": 300,
+    },
+    "in two parts, one dies in the fault and aborts": {
+        "engines": 2,
+        "further": ["dies later"],
+        "abort_on_load_failure": True,
+    },
+    "in two parts, one goes to a third engine": {"engines": 2, "further": [FaultKind.BUSY_503, "deployed"]},
+    "in two parts, one is turned away and finishes": {
+        "engines": 2,
+        "further": [FaultKind.BUSY_503],
+        "finish": (0.6, "SUCCEEDED"),
+    },
 }
 
 
@@ -51,7 +72,17 @@ def test_a_kill_after_any_effect_breaks_no_promise(new_system: NewSystem, name: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["runs its full duration", "finishes badly", "is stopped by its user", "never ends"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "runs its full duration",
+        "finishes badly",
+        "is stopped by its user",
+        "never ends",
+        "in two parts, is stopped by its user",
+        "in two parts, one goes to a third engine",
+    ],
+)
 @pytest.mark.parametrize(
     ("fault", "times"),
     # One lost answer is met by the retries; five in a row outlast them.
