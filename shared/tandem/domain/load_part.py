@@ -108,8 +108,8 @@ def together(parts: Sequence[LoadPart], *, accepted: bool) -> Verdict:
     """What has become of the load whose parts these are. ``accepted``: every engine had taken its part.
 
     A part that FAILED, that timed out, whose end counts as a load failure, or that ended well before all had begun, is
-    the load lost, whatever the others do. Else the load goes on for as long as one part does, and of the ends of all
-    the worst counts.
+    the load lost, whatever the others do: FAILED then, for STOPPED says that nothing runs. Else the load goes on for as
+    long as one part does, and of the ends of all the worst counts.
     """
     ends = [(part, part.end) for part in parts if part.end is not None]
     if not ends:
@@ -120,8 +120,9 @@ def together(parts: Sequence[LoadPart], *, accepted: bool) -> Verdict:
     part, worst = max(lost or ends, key=lambda each: _BADNESS[each[1].status])
     some_go_on = any(part.may_run for part in parts)
     well = worst.status is TaskStatus.SUCCEEDED
+    cut_short = some_go_on or (well and not accepted)
     return Ended(
-        TaskStatus.FAILED if well and lost and (some_go_on or not accepted) else worst.status,
+        TaskStatus.FAILED if lost and cut_short and worst.status not in _LOST else worst.status,
         worst.reason if well and not lost else f"{worst.reason} (engine {part.engine})",
         max(end.ended_at for _, end in ends),
         counts_as_load_failure=bool(lost) and any(_is_failure(end, accepted=accepted) for _, end in lost),

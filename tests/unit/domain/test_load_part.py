@@ -161,11 +161,19 @@ def test_the_load_goes_on_while_one_part_does() -> None:
     assert begun.settled
 
 
-@pytest.mark.parametrize("status", [EngineStatus.FAILED, EngineStatus.STOPPED, EngineStatus.TIMEOUT])
-def test_one_part_lost_is_the_load_lost_and_the_others_are_stopped(status: EngineStatus) -> None:
+@pytest.mark.parametrize(
+    ("status", "becomes"),
+    [
+        (EngineStatus.FAILED, TaskStatus.FAILED),
+        # STOPPED would say that nothing runs.
+        (EngineStatus.STOPPED, TaskStatus.FAILED),
+        (EngineStatus.TIMEOUT, TaskStatus.TIMEOUT),
+    ],
+)
+def test_one_part_lost_is_the_load_lost_and_the_others_are_stopped(status: EngineStatus, becomes: TaskStatus) -> None:
     begun = proven(abort_on_load_failure=True)
     tell(begun, 30, a=of("a"), b=of("b", status))
-    assert state(begun).value == status.value
+    assert state(begun) is becomes
     assert "engine-b" in (begun.started_task.error_message or "")
     assert begun.load_failure is not None
     assert begun.abort_requested_at is not None
@@ -173,6 +181,14 @@ def test_one_part_lost_is_the_load_lost_and_the_others_are_stopped(status: Engin
     assert [part.may_run for part in begun.parts] == [True, False]
     tell(begun, 40, a=of("a", EngineStatus.STOPPED))
     assert begun.stop_confirmed_at == seconds_after_noon(40)
+    assert begun.settled
+
+
+def test_a_load_all_of_which_was_stopped_at_its_engines_is_stopped() -> None:
+    begun = proven()
+    tell(begun, 30, a=of("a", EngineStatus.STOPPED), b=of("b", EngineStatus.STOPPED))
+    assert state(begun) is TaskStatus.STOPPED
+    assert begun.load_failure is not None
     assert begun.settled
 
 
