@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeGuard
+from typing import Any
 
 import pytest
 from greenlet import getcurrent
@@ -18,7 +18,7 @@ from tandem.domain import engine_state, experiment_run, load_part
 from tandem.domain.audit import AuditEntry
 from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.engine_state import Running, Verdict
-from tandem.domain.errors import EngineAnswerLost, EngineError, EngineUnavailable
+from tandem.domain.errors import EngineAnswerLost, EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.load_part import LoadAddress, LoadPart
@@ -333,15 +333,14 @@ def a_part_not_answered_for_started_again(patch: pytest.MonkeyPatch) -> None:
     """As if an engine that gave no answer had certainly not taken its part."""
     take = StartLoadOfTask._take_answers
 
-    def hopeful(self: StartLoadOfTask, run: ExperimentRun, answers: Mapping[str, EngineRun | EngineError]) -> None:
-        lost = {name: EngineUnavailable(each.message) for name, each in answers.items() if _is_lost(each)}
-        take(self, run, {**answers, **lost})
+    def hopeful(self: StartLoadOfTask, run: ExperimentRun, answers: Mapping[str, Any]) -> None:
+        taken = dict(answers)
+        for name, (said, at) in answers.items():
+            if isinstance(said, EngineAnswerLost):
+                taken[name] = type(answers[name])(EngineUnavailable(said.message), at)
+        take(self, run, taken)
 
     patch.setattr(StartLoadOfTask, "_take_answers", hopeful)
-
-
-def _is_lost(answer: EngineRun | EngineError) -> TypeGuard[EngineAnswerLost]:
-    return isinstance(answer, EngineAnswerLost)
 
 
 def two_parts_on_one_engine(patch: pytest.MonkeyPatch) -> None:

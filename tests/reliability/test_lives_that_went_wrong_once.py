@@ -100,6 +100,23 @@ def test_a_stop_is_not_confirmed_by_an_engine_that_knows_nothing_for_a_moment(
     assert task.status == TaskStatus.STOPPED
 
 
+def test_a_part_that_runs_its_duration_is_not_lost_because_another_began_later(system: System) -> None:
+    """Found by a random life: its start counted from the last engine's answer, and its end came too early by that."""
+    promises = Promises(system)
+    system.add_engine("second")
+    system.sides[1].transport.late_starts.append(8.0)
+    system.start_experiment(1, engines=2, traffic_duration_sec=40, abort_on_load_failure=True)
+    system.simulation.run_for(44)
+    system.sweep()
+    system.simulation.run_for(16)
+    settle(system)
+    promises.check_in_the_end()
+    assert promises.broken == []
+    [task] = system.rows(tables.task)
+    assert task.status == TaskStatus.SUCCEEDED
+    assert system.rows(tables.run)[0].abort_requested_at is None
+
+
 def test_an_end_while_the_engine_turns_the_start_away_ends_the_task_at_once(system: System) -> None:
     system.trap_engine.add_fault(Fault(FaultKind.BUSY_503, on=frozenset({Call.START}), calls=None))
     system.transport.before_answer[Call.START] = lambda: system.application.finish_experiment("et-1", Outcome.SUCCEEDED)

@@ -6,6 +6,7 @@ after anything but a plain answer the load is looked for by our task id among th
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
@@ -36,6 +37,13 @@ class StartNotConfirmed(AppError):
     """The engine was asked and it is not known yet whether the load runs: look again."""
 
     code = "START_NOT_CONFIRMED"
+
+
+class _Answer(NamedTuple):
+    """What an engine said to a start, and when: a part's duration counts from then, however long others take."""
+
+    said: EngineRun | EngineError
+    at: datetime
 
 
 class StartLoadOfTask:
@@ -108,14 +116,15 @@ class StartLoadOfTask:
             list(parts), lambda name: self._ask_to_start(name, self._request(run, parts[name], str(plans[name])))
         )
         self._take_answers(run, answers)
-        for answer in answers.values():
+        said = {name: answer.said for name, answer in answers.items()}
+        for answer in said.values():
             if isinstance(answer, EngineRefused):
                 raise answer
-        for answer in answers.values():
+        for answer in said.values():
             if isinstance(answer, EngineAnswerLost | EngineAnsweredWrongly):
                 warn(LogEvent.ENGINE_TROUBLE, task_id=run.started_task.task_id, reason=answer.message)
                 raise StartNotConfirmed(answer.message) from answer
-        return {name: answer for name, answer in answers.items() if isinstance(answer, EngineUnavailable)}
+        return {name: answer for name, answer in said.items() if isinstance(answer, EngineUnavailable)}
 
     def _bring_plan(self, run: ExperimentRun, part: LoadPart) -> str | EngineUnavailable:
         """The plan's path on the part's engine. An upload may be repeated freely: nothing was started."""
@@ -143,27 +152,29 @@ class StartLoadOfTask:
             properties={**definition.plan_properties, **_place_among(run, part)},
         )
 
-    def _ask_to_start(self, engine: str, request: StartLoad) -> EngineRun | EngineError:
+    def _ask_to_start(self, engine: str, request: StartLoad) -> _Answer:
+        said: EngineRun | EngineError
         try:
-            return self._engines.of(engine).start(request)
+            said = self._engines.of(engine).start(request)
         except EngineError as trouble:
-            return trouble
+            said = trouble
+        return _Answer(said, self._clock.now())
 
-    def _take_answers(self, run: ExperimentRun, answers: Mapping[str, EngineRun | EngineError]) -> None:
+    def _take_answers(self, run: ExperimentRun, answers: Mapping[str, _Answer]) -> None:
         """Note, in one transaction, which engines run their part and which certainly do not."""
-        now = self._clock.now()
+        in_order = sorted(answers.items(), key=lambda each: each[1].at)
 
         def take(run: ExperimentRun) -> None:
-            for name, answer in answers.items():
-                if isinstance(answer, EngineRun):
-                    run.accept_load(answer, self._limits.grace, now, on=name)
-                elif isinstance(answer, EngineRefused | EngineUnavailable):
-                    run.withdraw_start(now, on=name)
+            for name, (said, at) in in_order:
+                if isinstance(said, EngineRun):
+                    run.accept_load(said, self._limits.grace, at, on=name)
+                elif isinstance(said, EngineRefused | EngineUnavailable):
+                    run.withdraw_start(at, on=name)
 
         taken = self._change(run.experiment_task_id, take)
-        for name, answer in answers.items():
-            if isinstance(answer, EngineRun):
-                self._tell(LogEvent.LOAD_STARTED, taken, name, answer)
+        for name, (said, _) in in_order:
+            if isinstance(said, EngineRun):
+                self._tell(LogEvent.LOAD_STARTED, taken, name, said)
 
     def _mark_attempt(self, run: ExperimentRun, engines: list[str]) -> None:
         waiting = [part.engine for part in run.parts_to_start]
