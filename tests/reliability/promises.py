@@ -336,7 +336,9 @@ def coverage(system: System) -> Counter[str]:
         counted["loads begun on a second engine"] += len(side.engine._begun)
     for row in system.rows(_TASK):
         counted[f"task {row.status}"] += 1
-    for row in system.rows(_RUN):
+    runs = system.rows(_RUN)
+    counted["lives with loads in parts"] += any(row.parts is not None for row in runs)
+    for row in runs:
         counted["windows with a proven load"] += row.window_load_proven is True
         counted["windows without"] += row.window_load_proven is False
         counted["aborts"] += row.abort_requested_at is not None
