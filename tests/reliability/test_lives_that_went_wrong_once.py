@@ -117,6 +117,22 @@ def test_a_part_that_runs_its_duration_is_not_lost_because_another_began_later(s
     assert system.rows(tables.run)[0].abort_requested_at is None
 
 
+def test_a_part_that_turns_up_late_is_stopped_although_another_cannot_be(system: System) -> None:
+    """The first engine is deaf to the stop, and the second begins when it had long been said to know of nothing."""
+    promises = Promises(system)
+    system.trap_engine.set_traps(replace(DEPLOYED, stop_is_ignored=True))
+    system.add_engine("second")
+    system.sides[1].transport.late_starts.append(150.0)
+    system.start_experiment(1, engines=2, traffic_duration_sec=900)
+    for _ in range(12):
+        system.simulation.run_for(30)
+        system.sweep()
+    assert [load.rpartition(" ")[2] for load in system.our_loads()] == ["default"]
+    settle(system)
+    promises.check_in_the_end()
+    assert promises.broken == []
+
+
 def test_an_end_while_the_engine_turns_the_start_away_ends_the_task_at_once(system: System) -> None:
     system.trap_engine.add_fault(Fault(FaultKind.BUSY_503, on=frozenset({Call.START}), calls=None))
     system.transport.before_answer[Call.START] = lambda: system.application.finish_experiment("et-1", Outcome.SUCCEEDED)

@@ -27,6 +27,7 @@ class Undone(ABC):
     finished_at: datetime | None
     injection_ended_at: datetime | None
     engine: str | None
+    parts: Sequence[LoadPart]
 
     @property
     @abstractmethod
@@ -80,10 +81,15 @@ class Undone(ABC):
         active = self.task_status is not None and not self.task_status.ended
         return self.window_undecided or (active and self.injection_may_run and not self.injection_stop_pending)
 
-    @property
-    def given_up(self) -> bool:
-        """The task has ended and no stop is on its way: a load of it that still runs is an orphan."""
-        return self.task_status is not None and self.task_status.ended and not self.stop_pending
+    def given_up_on(self, engine: str) -> bool:
+        """The task has ended and no stop is on its way to that engine: a load of it that still runs there is an orphan.
+
+        Of a load in parts a stop goes only to those engines whose part is not known to be over.
+        """
+        if self.task_status is None or not self.task_status.ended:
+            return False
+        stops_there = not self.parts or any(part.engine == engine and part.over_at is None for part in self.parts)
+        return not (self.stop_pending and stops_there)
 
     def overdue(self, now: datetime) -> bool:
         """Whether the load outlived its deadline."""

@@ -173,23 +173,30 @@ class SyncTasks:
     def _stop_orphans(self, runs: Sequence[UnsettledRun], facts: SweepFacts) -> None:
         """A load of ours that runs on an engine while its task has ended is stopped, however it came to be there."""
         running = facts.running()
-        wanted = {run.task_id: run.given_up for run in runs}
-        going = sorted({task_id for task_id, _, _ in running})
-        strangers = [task_id for task_id in going if task_id not in wanted]
+        looked_at = {run.task_id: run for run in runs}
+        strangers = sorted({task_id for task_id, _, _ in running if task_id not in looked_at})
         if strangers:
             # No lock for them yet: most are loads that began after the runs were read, and others are at work there.
             strangers = self._database.read(lambda uow: uow.runs.settled_among(strangers))
-        suspects = [*strangers, *(task_id for task_id in going if wanted.get(task_id))]
+        # By what was read before the engines were asked: what was over then and is told to run does run.
+        suspects = [
+            each
+            for each in running
+            if (looked_at[each[0]].given_up_on(each[1]) if each[0] in looked_at else each[0] in strangers)
+        ]
         if not suspects:
             return
 
         def work(uow: UnitOfWork) -> list[str]:
-            orphans = [run for run in uow.runs.lock_by_task_ids(sorted(suspects)) if run.given_up]
-            for run in orphans:
-                found = [(name, alive) for task_id, name, alive in running if task_id == run.started_task.task_id]
+            orphans = []
+            for run in uow.runs.lock_by_task_ids(sorted({task_id for task_id, _, _ in suspects})):
+                mine = [(name, alive) for task_id, name, alive in suspects if task_id == run.started_task.task_id]
+                found = [(name, alive) for name, alive in mine if run.given_up_on(name)]
                 # A load on one engine has one address: should there be two, the next sweep finds the other.
                 for name, alive in found if run.parts else found[:1]:
                     run.find_alive(alive, name, facts.now)
+                if found:
+                    orphans.append(run)
             uow.runs.save(orphans)
             return [run.started_task.task_id for run in orphans]
 

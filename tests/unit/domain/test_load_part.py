@@ -299,3 +299,13 @@ def test_a_load_of_which_a_part_is_missing_is_not_measured() -> None:
     assert in_all([METRICS, None]) is None
     assert in_all([METRICS, replace(METRICS, total_requests=0)]) is None
     assert in_all([METRICS]) == METRICS
+
+
+def test_a_part_that_is_over_is_an_orphan_when_it_runs_though_another_is_yet_to_be_stopped() -> None:
+    begun = started()
+    assert not begun.given_up_on(B), "its task has not ended"
+    tell(begun, 30, a=of("a"), b=of("b", EngineStatus.FAILED))
+    assert begun.stop_pending
+    assert [begun.given_up_on(engine) for engine in (A, B, "engine-c")] == [False, True, True]
+    begun.find_alive(engine_run(execution_id="again"), B, seconds_after_noon(40))
+    assert not begun.given_up_on(B)
