@@ -35,7 +35,7 @@ class EngineSettings:
     upload_call_seconds: float = 300.0
     download_call_seconds: float = 600.0
     connections: int = 10
-    fan_out_connections: int = 64
+    fan_out_connections: int = 84
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
