@@ -282,7 +282,7 @@ def a_failed_stop_taken_off_the_queue(patch: pytest.MonkeyPatch) -> None:
 
 def orphans_left_running(patch: pytest.MonkeyPatch) -> None:
     """A load that turns up when its task has ended is nobody's business."""
-    patch.setattr(SyncTasks, "_stop_orphans", lambda self, runs, facts: None)
+    patch.setattr(SyncTasks, "_stop_orphans", lambda self, facts: None)
 
 
 def without_the_deadline(patch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Lives in which the system once broke a promise, each told as it was found."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind
 from tests.reliability.conftest import NewSystem
 from tests.reliability.directed_lives import forget_in_the_next_sweep
 from tests.reliability.machine import settle
-from tests.reliability.ports import SimulatedEngine
+from tests.reliability.ports import CommitFault, SimulatedEngine
 from tests.reliability.promises import Promises
 from tests.reliability.system import LIMITS, LIST_LIMIT, System
 
@@ -55,6 +56,31 @@ def test_404s_that_are_far_apart_do_not_add_up(system: System) -> None:
         system.simulation.run_for(30)
     [task] = system.rows(tables.task)
     assert task.status == TaskStatus.RUNNING
+    assert promises.broken == []
+
+
+def test_one_sweep_counts_one_404_however_often_its_commit_is_not_answered(system: System) -> None:
+    """Found by a random life: what is done again after a lost answer counted the same 404 again."""
+    promises = Promises(system)
+    system.add_engine("second")
+    system.start_experiment(1, traffic_duration_sec=600)
+    system.start_experiment(2, traffic_duration_sec=600, engines=2)
+    system.simulation.run_for(20)
+    for side in system.sides:
+        forget_in_the_next_sweep(system, of=side.name)
+        system.side(side.name).engine.add_fault(Fault(FaultKind.EMPTY_404, on=frozenset({Call.STATUS})))
+    # Behind the commit that takes the lease.
+    system.commit_faults.skip = 1
+    system.commit_faults.planned += [CommitFault.ANSWER_LOST] * 2
+    system.sweep()
+    system.simulation.run_for(20)
+    assert system.commit_faults.met == 2
+    runs = {row.experiment_task_id: row for row in system.rows(tables.run)}
+    assert runs["et-1"].missing_sweeps == 1
+    assert [part["missing_sweeps"] for part in json.loads(runs["et-2"].parts)] == [1, 1]
+    assert [task.status for task in system.rows(tables.task)] == [TaskStatus.RUNNING, TaskStatus.RUNNING]
+    settle(system)
+    promises.check_in_the_end()
     assert promises.broken == []
 
 

@@ -18,12 +18,15 @@ _NO_SURVEY = Survey({}, None)
 
 @dataclass(frozen=True, slots=True)
 class SweepFacts:
-    """``surveys`` by engine name; ``led``: the workflows that run, None when nobody can tell."""
+    """``surveys`` by engine name; ``led``: the workflows that run, None when nobody can tell; ``before``: by task id,
+    the runs as they were when the sweep began.
+    """
 
     now: datetime
     surveys: Mapping[str, Survey]
     led: Set[str] | None
     limits: Limits
+    before: Mapping[str, UnsettledRun]
     _ours: dict[str, dict[str, EngineRun]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,6 +59,7 @@ class SweepFacts:
     def apply(self, run: ExperimentRun) -> bool:
         """Change a run, read anew, by what was learned; False when there is nothing to write."""
         before = _remembered(run)
+        self._count_from_before(run)
         for part in [part for part in run.load_parts if part.execution_id is None and part.over_at is None]:
             self._settle_unstarted(run, part)
         answers = {
@@ -74,6 +78,14 @@ class SweepFacts:
             run.ask_for_stop()
         # A count of 404s that a good answer ended must be written too, or 404s far apart would add up.
         return bool(run.audit or run.messages) or before != _remembered(run)
+
+    def _count_from_before(self, run: ExperimentRun) -> None:
+        """A transaction whose commit was not answered is done again, and a sweep counts a 404 once all the same."""
+        known = self.before[run.started_task.task_id]
+        run.missing_sweeps = min(run.missing_sweeps, known.missing_sweeps)
+        counted = {part.engine: part.missing_sweeps for part in known.parts}
+        for part in run.parts:
+            part.missing_sweeps = min(part.missing_sweeps, counted.get(part.engine, 0))
 
     def _settle_unstarted(self, run: ExperimentRun, part: LoadPart) -> None:
         """Adopt a load whose start answer was lost; fail what never started and has no workflow to say so."""

@@ -128,7 +128,7 @@ class SyncTasks:
         for first in range(0, len(concerned), CHANGED_AT_ONCE):
             changed += self._apply(concerned[first : first + CHANGED_AT_ONCE], facts)
         if shard is None or shard.leads:
-            self._stop_orphans(runs, facts)
+            self._stop_orphans(facts)
         self._watch_injections(runs)
         return SweepReport(len(runs), changed, facts.silent, self._deliver())
 
@@ -145,7 +145,8 @@ class SyncTasks:
                 known.setdefault(engine, []).append(execution_id)
         surveys = self._engines.survey(known, self._limits.sweep_budget)
         now = self._clock.now()
-        return SweepFacts(now, surveys, self._running_workflows(runs, now), self._limits)
+        before = {run.task_id: run for run in runs}
+        return SweepFacts(now, surveys, self._running_workflows(runs, now), self._limits, before)
 
     def _running_workflows(self, runs: Sequence[UnsettledRun], now: datetime) -> set[str] | None:
         """Which of the workflows that should be under way are; None when nobody can tell."""
@@ -170,11 +171,10 @@ class SyncTasks:
 
         return self._database.write(work)
 
-    def _stop_orphans(self, runs: Sequence[UnsettledRun], facts: SweepFacts) -> None:
+    def _stop_orphans(self, facts: SweepFacts) -> None:
         """A load of ours that runs on an engine while its task has ended is stopped, however it came to be there."""
         running = facts.running()
-        looked_at = {run.task_id: run for run in runs}
-        strangers = sorted({task_id for task_id, _, _ in running if task_id not in looked_at})
+        strangers = sorted({task_id for task_id, _, _ in running if task_id not in facts.before})
         if strangers:
             # No lock for them yet: most are loads that began after the runs were read, and others are at work there.
             strangers = self._database.read(lambda uow: uow.runs.settled_among(strangers))
@@ -182,7 +182,7 @@ class SyncTasks:
         suspects = [
             each
             for each in running
-            if (looked_at[each[0]].given_up_on(each[1]) if each[0] in looked_at else each[0] in strangers)
+            if (facts.before[each[0]].given_up_on(each[1]) if each[0] in facts.before else each[0] in strangers)
         ]
         if not suspects:
             return
