@@ -177,8 +177,10 @@ class ExperimentRun(Undone):
         """Those that no engine was asked to run yet."""
         return [part for part in self.load_parts if part.attempted_at is None and part.execution_id is None]
 
-    def new_parts(self) -> list[LoadPart]:
-        """The parts of a load that was not placed yet, as the strategy divides it."""
+    def parts_to_place(self) -> list[LoadPart]:
+        """Those that are yet to be started; of a load that is not kept in parts, what the strategy makes of it."""
+        if self.parts:
+            return self.parts_to_start
         plan = self.required_plan
         return [LoadPart("", threads) for threads in divided(plan.definition.threads, plan.strategy.engines)]
 
@@ -259,7 +261,7 @@ class ExperimentRun(Undone):
         """The parts that are yet to be started go to these engines, and stay there: a load is followed, stopped and
         read where it was started.
         """
-        fresh = [] if self.parts else self.new_parts()
+        fresh = [] if self.parts else self.parts_to_place()
         if len(fresh) == 1:
             [engine] = engines
             self.threads = fresh[0].threads
@@ -514,7 +516,7 @@ class ExperimentRun(Undone):
                 if isinstance(verdict, Ended) and part.end is None:
                     self._note(f"the part on the engine {part.engine} ended: {verdict.reason}", now)
                 part.take(verdict, now)
-        self._follow(together(self.parts, accepted=self.load_accepted_at is not None), now)
+        self._follow(self._whole, now)
 
     def surely_absent(self, part: LoadPart, now: datetime, limits: Limits, *, all_listed: bool) -> bool:
         """Whether a part that its engine does not list is not there: its start would have turned up by now.
@@ -580,7 +582,11 @@ class ExperimentRun(Undone):
             if part is None:
                 part = LoadPart(engine, 0)
                 self.parts.append(part)
-            part.accept(engine_run, now)
+            if part.execution_id is None:
+                part.accept(engine_run, now)
+            else:
+                # The files of what ran there as part of the load are still those to be read.
+                part.execution_id, part.over_at = engine_run.execution_id, None
         else:
             if engine != self.engine_name:
                 self.engine = engine
@@ -639,8 +645,13 @@ class ExperimentRun(Undone):
         part = self._part_on(engine)
         if part is not None:
             part.over_at = part.over_at or now
-            self._follow(together(self.parts, accepted=self.load_accepted_at is not None), now)
+            self._follow(self._whole, now)
         return not any(part.may_run for part in self.parts)
+
+    @property
+    def _whole(self) -> Verdict:
+        """What the ends of the parts make of the load."""
+        return together(self.parts, accepted=self.load_accepted_at is not None)
 
     def _part_on(self, engine: str | None) -> LoadPart | None:
         """The kept part on that engine; None for a load on one engine, which keeps no parts."""
@@ -661,11 +672,10 @@ class ExperimentRun(Undone):
             task_id=self.started_task.task_id,
         )
 
-    def _follow(self, verdict: Verdict, now: datetime) -> None:
+    def _follow(self, end: Verdict, now: datetime) -> None:
         """Let the task become what the verdict on its load says."""
-        if not isinstance(verdict, Ended):
+        if not isinstance(end, Ended):
             return
-        end = verdict
         if not self.started_task.status.ended and end.load_may_go_on:
             self._intend_stop(StopReason.LOAD_LOST, end.reason, now)
         self.end_task(end.status, end.reason, now, ended_at=end.ended_at, load_failure=end.counts_as_load_failure)

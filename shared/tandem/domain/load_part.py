@@ -125,7 +125,7 @@ def together(parts: Sequence[LoadPart], *, accepted: bool) -> Verdict:
         TaskStatus.FAILED if lost and cut_short and worst.status not in _LOST else worst.status,
         worst.reason if well and not lost else f"{worst.reason} (engine {part.engine})",
         max(end.ended_at for _, end in ends),
-        counts_as_load_failure=bool(lost) and any(_is_failure(end, accepted=accepted) for _, end in lost),
+        counts_as_load_failure=any(_is_failure(end, accepted=accepted) for _, end in lost),
         load_may_go_on=some_go_on,
     )
 

@@ -47,7 +47,7 @@ class PlaceLoad:
 
     def _choose(self, uow: UnitOfWork, run: ExperimentRun, but_not: Collection[str], now: datetime) -> list[str] | None:
         """An engine for each part that is yet to be started, each another one; None when there are too few."""
-        parts = run.parts_to_start if run.parts else run.new_parts()
+        parts = run.parts_to_place()
         pool = merged(self._from_settings, uow.engines.entries())
         occupied: dict[str, Occupancy] = {}
         if len(parts) > 1 or not _needs_no_count(pool):

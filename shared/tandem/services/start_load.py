@@ -236,7 +236,7 @@ class StartLoadOfTask:
 
 
 def _no_room(run: ExperimentRun) -> EngineUnavailable:
-    parts = run.parts_to_start if run.parts else run.new_parts()
+    parts = run.parts_to_place()
     few = "no engine has" if len(parts) == 1 else f"fewer than {len(parts)} further engines have"
     return EngineUnavailable(f"{few} room for this load now")
 

@@ -260,7 +260,8 @@ def test_a_part_found_alive_after_the_end_is_stopped_there() -> None:
     begun = proven()
     tell(begun, 61, a=of("a", EngineStatus.COMPLETED), b=of("b", EngineStatus.COMPLETED))
     begun.messages.clear()
-    begun.find_alive(engine_run(execution_id="again"), B, seconds_after_noon(90))
+    begun.find_alive(engine_run(execution_id="again", result_path=None), B, seconds_after_noon(90))
+    assert (begun.parts[1].execution_id, begun.parts[1].result_path) == ("again", "results/b.jtl")
     assert begun.stop_pending
     assert [part.may_run for part in begun.parts] == [False, True]
     assert [message.channel for message in begun.messages] == [Channel.STOP_QUEUE]

@@ -2,7 +2,8 @@
 
 httpcore's pool costs about 0.5 ms of processor time for each call and is quadratic in connections, which 1,000 tasks
 feel in every sweep. So each worker here keeps one connection of its own and speaks just enough HTTP/1.1 for a GET of a
-small body; anything it does not understand is an ``EngineAnsweredWrongly``. uvloop takes a third off what a call costs.
+small body; anything it does not understand is an ``EngineAnsweredWrongly``. uvloop takes a quarter off their
+processor time.
 """
 
 import asyncio
