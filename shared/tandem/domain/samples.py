@@ -20,6 +20,9 @@ MAX_DISTINCT_ERRORS = 1000
 MAX_ERROR_TEXT = 300
 """Characters kept of an error's code and of its message."""
 
+LAST_SECONDS = 5
+"""The last whole seconds before the fault, counted by themselves: a service that is dead then was not healthy."""
+
 MAX_LABELS = 2000
 """Distinct labels that are told apart, the first in the file; a plan that puts ids into labels has no end of them."""
 
@@ -110,7 +113,8 @@ class CountedSamples:
     MAX_LABELS others. ``phases`` and ``buckets`` hold those that have samples; ``buckets`` is keyed by
     ``end // bucket_ms``. ``other_errors`` counts the errors whose kind came after MAX_DISTINCT_ERRORS others.
     ``skipped`` counts the records that could not be used. ``last_ends`` holds the epoch ms at which the last sample of
-    each file ended, for those that have samples.
+    each file ended, for those that have samples. ``before_fault`` are the samples of the last LAST_SECONDS whole
+    seconds before the fault's start (``seconds_before_fault``); none without one.
     """
 
     overall: Group
@@ -123,6 +127,7 @@ class CountedSamples:
     other_errors: int
     skipped: int
     last_ends: Sequence[int]
+    before_fault: Group
 
 
 class SampleReader(Protocol):
@@ -147,6 +152,14 @@ def no_samples(like: Group) -> Group:
 def epoch_ms(moment: datetime) -> int:
     """The first whole epoch ms that is not before an aware moment: samples are stamped in whole ms."""
     return -(-((moment - EPOCH) // timedelta(microseconds=1)) // 1000)
+
+
+def seconds_before_fault(plan: AnalysisPlan) -> range:
+    """The epoch ms of the last LAST_SECONDS whole seconds of the clock before the fault's start; empty without one."""
+    if plan.fault_start is None:
+        return range(0)
+    end = epoch_ms(plan.fault_start) // 1000 * 1000
+    return range(end - LAST_SECONDS * 1000, end)
 
 
 def moment(ms: int) -> datetime:

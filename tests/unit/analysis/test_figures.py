@@ -94,6 +94,20 @@ def test_a_sample_that_ends_as_the_fault_starts_belongs_to_the_fault() -> None:
     ]
 
 
+@pytest.mark.parametrize("small_bytes", [0, 10**9])
+def test_the_last_whole_seconds_before_the_fault_are_counted_by_themselves(
+    small_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.adapters.jtl.reader.SMALL_BYTES", small_bytes)
+    fault = EPOCH + timedelta(milliseconds=60_400)
+    ends = (54_999, 55_000, 59_999, 60_000, 60_399, 60_400)
+    rows = [Sample(end - 10, 10, success=end != 55_000) for end in ends]
+    counted = analyse(read_jtl, [[jtl(rows)]], AnalysisPlan(fault)).counted
+    last = counted.before_fault
+    assert (last.samples, last.errors, list(last.elapsed), list(last.counts)) == (2, 1, [10], [2])
+    assert analyse(read_jtl, [[jtl(rows)]], AnalysisPlan()).counted.before_fault.samples == 0
+
+
 def test_a_fault_during_the_ramp_up_ends_the_warm_up_and_leaves_no_baseline() -> None:
     rows = [Sample(START + i * 100, 5) for i in range(100)]
     found = analysed(rows, AnalysisPlan(at(START + 3_000), at(START + 5_000), ramp_up_sec=8))

@@ -12,7 +12,7 @@ from tandem.adapters.jtl.column_block import ColumnBlock, Flags, Integers
 from tandem.adapters.jtl.kinds import ErrorKinds, Labels
 from tandem.adapters.jtl.layout import DEFAULT_LAYOUT, Layout, Told, told_by
 from tandem.domain.phases import phase_cuts
-from tandem.domain.samples import AnalysisPlan, CountedSamples, Group, PhaseName, epoch_ms
+from tandem.domain.samples import AnalysisPlan, CountedSamples, Group, PhaseName, epoch_ms, seconds_before_fault
 from tandem.domain.timeseries import bucket_width
 
 _ELAPSED_BITS = 30  # holds MAX_ELAPSED_DIGITS
@@ -179,6 +179,9 @@ class ArrayCounter:
         self._origin: int | None = None
         self._phase_totals: dict[int, _Totals] = {}
         self._phase_counts = _Counts()
+        self._before_fault = seconds_before_fault(plan)
+        self._before_fault_totals: dict[int, _Totals] = {}
+        self._before_fault_counts = _Counts()
         self._undecided: list[_FileRows] = []
         self._slice_ms = max(1, plan.ramp_up_sec * 1000 // _RAMP_UP_SLICES)
         self._slices_from: int | None = None
@@ -218,6 +221,7 @@ class ArrayCounter:
         self._last_ends[self._file] = max(self._last_ends.get(self._file, 0), int(rows.end.max()))
         self._count_buckets(rows)
         self._count_phases(rows)
+        self._count_before_fault(rows)
 
     def counted(self, skipped: int) -> CountedSamples:
         """What has been counted, with the number of records that were skipped."""
@@ -249,6 +253,11 @@ class ArrayCounter:
             other_errors=self._errors.others if told.success else 0,
             skipped=skipped,
             last_ends=tuple(self._last_ends.values()),
+            before_fault=_group(
+                self._before_fault_totals.get(0, _Totals()),
+                self._before_fault_counts.groups().get(0, (array("q"), array("q"))),
+                told,
+            ),
         )
 
     @property
@@ -285,6 +294,15 @@ class ArrayCounter:
         if len(phase):
             self._tally(self._phase_totals, phase, rows)
             self._phase_counts.add(phase, rows.elapsed)
+
+    def _count_before_fault(self, rows: _Rows) -> None:
+        if not self._before_fault:
+            return
+        chosen: Flags = (rows.end >= self._before_fault.start) & (rows.end < self._before_fault.stop)
+        if chosen.any():
+            last = rows.where(chosen)
+            self._tally(self._before_fault_totals, np.zeros(len(last.end), np.int64), last)
+            self._before_fault_counts.add(0, last.elapsed)
 
     def _slice_oldest(self) -> None:
         if sum(len(kept.rows.end) for kept in self._undecided) <= _MAX_UNDECIDED:

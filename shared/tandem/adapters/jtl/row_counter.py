@@ -16,6 +16,7 @@ from tandem.domain.samples import (
     Group,
     LabelKey,
     PhaseName,
+    seconds_before_fault,
 )
 from tandem.domain.timeseries import bucket_width
 
@@ -65,6 +66,7 @@ def count_rows(files: Sequence[FileRows], plan: AnalysisPlan, skipped: int) -> C
     by_phase: dict[PhaseName, list[_Sample]] = {}
     by_bucket: dict[int, list[_Sample]] = {}
     last_ends: dict[int, int] = {}
+    before_fault = seconds_before_fault(plan)
     width = bucket_width(0, 0, plan.bucket_ms)
     if overall.first_start is not None and overall.last_end is not None:
         cuts = phase_cuts(overall.first_start, overall.last_end, plan)
@@ -84,6 +86,7 @@ def count_rows(files: Sequence[FileRows], plan: AnalysisPlan, skipped: int) -> C
         other_errors=other_errors,
         skipped=skipped,
         last_ends=tuple(last_ends.values()),
+        before_fault=_group([sample for sample in requests if sample.end in before_fault], told),
     )
 
 
