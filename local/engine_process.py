@@ -35,7 +35,7 @@ def engine_command() -> list[str]:
 
 def engine_environment(port: int, data_directory: Path) -> dict[str, str]:
     """This process's environment with the engine's own settings in it."""
-    paths = [str(PROJECT / "engine"), str(PROJECT)]
+    paths = [str(PROJECT / "engine"), str(PROJECT / "shared"), str(PROJECT)]
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [environment.get("PYTHONPATH")])])
     environment["TANDEM_ENGINE_PORT"] = str(port)

@@ -9,18 +9,24 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 # A package, and what of this project it may import; its own package is always allowed.
 ALLOWED = {
-    "tandem.domain": set(),
-    "tandem.services": {"tandem.domain", "tandem.telemetry"},
-    "tandem.adapters": {"tandem.domain", "tandem.telemetry"},
+    "tandem.domain": {"tandem_samples"},
+    "tandem.services": {"tandem.domain", "tandem.telemetry", "tandem_samples"},
+    "tandem.adapters": {"tandem.domain", "tandem.telemetry", "tandem_samples"},
     "tandem.rest": {"tandem.domain", "tandem.telemetry"},
     "tandem.triggers": {"tandem.domain", "tandem.telemetry"},
     "tandem.settings": {"tandem.domain"},
     "tandem.telemetry": set(),
     "tandem.bootstrap": {"tandem.adapters", "tandem.services", "tandem.domain", "tandem.settings"},
     "functions": {"tandem.bootstrap", "tandem.domain", "tandem.rest", "tandem.triggers"},
-    "tandem_engine": set(),
+    "tandem_engine": {"tandem_samples"},
+    "tandem_samples": set(),
 }
-ROOTS = {"tandem": "shared/tandem", "functions": "functions", "tandem_engine": "engine/tandem_engine"}
+ROOTS = {
+    "tandem": "shared/tandem",
+    "tandem_samples": "shared/tandem_samples",
+    "functions": "functions",
+    "tandem_engine": "engine/tandem_engine",
+}
 
 
 def modules() -> list[tuple[str, Path]]:

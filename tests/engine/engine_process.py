@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-ENGINE_SOURCE = Path(__file__).resolve().parents[2] / "engine"
+PROJECT = Path(__file__).resolve().parents[2]
+ENGINE_PATH = f"{PROJECT / 'engine'}{os.pathsep}{PROJECT / 'shared'}"
 _T = TypeVar("_T")
 FINAL = ("COMPLETED", "FAILED", "STOPPED", "TIMEOUT")
 
@@ -68,7 +69,7 @@ class EngineProcess:
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
         environment |= {
-            "PYTHONPATH": str(ENGINE_SOURCE),
+            "PYTHONPATH": ENGINE_PATH,
             "TANDEM_ENGINE_PORT": "0",
             "TANDEM_ENGINE_DATA_DIR": str(self.data),
             "TANDEM_ENGINE_DEFAULT_HEAP": "128m",

