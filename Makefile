@@ -15,6 +15,9 @@ JWT_AUDIENCE ?=
 CORS_ORIGINS ?=
 FN ?=
 EVENT ?=
+VERSIONS ?= 3.12 3.13
+QUICK := not jmeter and not slow and not database
+QUICK_FUNCTIONAL := $(addprefix tests/functional/api/test_,strategies.py task_results.py identity.py run_experiment.py)
 export PYTHON JMX TARGET FILE ENGINES JWT_ISSUER JWT_AUDIENCE CORS_ORIGINS
 
 .PHONY: help
@@ -25,7 +28,7 @@ help: ## list the targets
 	@echo "PYTHON=/path/to/python3 chooses the interpreter of .venv (default: the newest from 3.11 on)."
 
 .PHONY: demo
-demo: setup-local ## see it at work, about a minute; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own
+demo: need-demo setup-local ## see it at work, about a minute; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own
 	@$(PYTHON_OF_VENV) -m local demo $(if $(JMX),--jmx "$$JMX") $(if $(TARGET),--target "$$TARGET")
 
 .PHONY: up
@@ -41,14 +44,23 @@ event: setup-local ## put an event on the bus of a running stack: FILE=events/ex
 	@test -n "$$FILE" || { echo "error: say which event, e.g. make event FILE=events/experiment_starting.json" >&2; exit 2; }
 	@$(PYTHON_OF_VENV) -m local put-event "$$FILE"
 
+.PHONY: quick
+quick: setup-dev check ## what to run before each commit: style, types, rules, the API on SQLite; a minute
+	@TANDEM_HYPOTHESIS=quick $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist worksteal tests/unit tests/architecture -m "$(QUICK)"
+	@TANDEM_HYPOTHESIS=quick $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist worksteal $(QUICK_FUNCTIONAL) -m "$(QUICK)"
+
 .PHONY: test
-test: check setup-mariadb setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite
+test: need-test setup-dev check setup-mariadb setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite, about a quarter of an hour on two cores
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "not jmeter and not slow"
 	@# The same lives each time, so that no change is blamed for what chance found; `make reliability` tries new ones.
 	@TANDEM_RELIABILITY_SEED=$${TANDEM_RELIABILITY_SEED:-20261122} scripts/try_lives.sh
-	@$(PYTHON_OF_VENV) -m pytest -q --ignore=tests/functional --ignore=tests/reliability -m "jmeter or slow"
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "jmeter or slow"
+
+.PHONY: test-python
+test-python: setup-dev ## types and the fast tests on other Pythons of this machine: VERSIONS="3.12 3.13"
+	@scripts/check_on_python.sh $(VERSIONS)
 
 .PHONY: build
 build: setup-dev setup-deploy ## build for Lambda (arm64, Python 3.13) into .aws-sam/build; JWT_ISSUER, JWT_AUDIENCE, CORS_ORIGINS
@@ -102,6 +114,13 @@ clean: ## remove what make made: .venv, caches, the demo's files (.tandem/ of `m
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up, called by the targets above --------------------------------------------------------------------------
+.PHONY: need-demo need-test
+need-demo:
+	@scripts/check_prerequisites.sh demo
+
+need-test:
+	@scripts/check_prerequisites.sh test
+
 .PHONY: setup-local setup-dev setup-jmeter setup-mariadb setup-chromium setup-deploy
 setup-local:
 	@scripts/setup_venv.sh local jmeter

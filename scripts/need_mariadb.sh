@@ -8,7 +8,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null; then
     exit 0
 fi
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if [ "${TANDEM_INSTALL:-yes}" != no ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "set-up: installing MariaDB for the tests (programs only, no service)" >&2
     apt-get update -q >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \

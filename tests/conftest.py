@@ -14,6 +14,7 @@ from tandem.adapters.database.tables import metadata
 from tandem.adapters.database.transactions import SqlDatabase
 
 from tests.factories.mariadb import NoServer, private_mariadb
+from tests.factories.scripts import once_for_all_workers, run_script
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,14 @@ def alembic_config(url: str) -> Config:
     config = Config(PROJECT / "migrations" / "alembic.ini")
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
+
+
+@pytest.fixture(scope="session")
+def emulator_build(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All functions, built for this machine just now, once for all workers of a test run."""
+    once_for_all_workers(
+        tmp_path_factory, "emulator-build", lambda: run_script("scripts/build_functions.sh", "emulator")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import BENCHES
-from tests.deploy.conftest import run_script
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 150
@@ -64,9 +63,9 @@ CLAIMS = {
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 20)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, [])) for name in BENCHES])
-def test_a_bench_runs_and_states_its_claims(name: str) -> None:
+def test_a_bench_runs_and_states_its_claims(name: str, request: pytest.FixtureRequest) -> None:
     if name == "start_functions":
-        run_script("scripts/build_functions.sh", "emulator")
+        request.getfixturevalue("emulator_build")
     ran = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", "--smoke"],
         cwd=PROJECT,

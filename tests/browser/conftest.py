@@ -1,5 +1,6 @@
 """A browser, and a local stack over a programmable engine for it to look at."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,8 @@ from tests.fakes.trap_engine import TrapEngine
 
 @pytest.fixture(scope="session")
 def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if os.environ.get("TANDEM_TEST_BROWSER") == "no":
+        pytest.skip("TANDEM_TEST_BROWSER=no: no browser on this machine")
     browser = Browser(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()

@@ -1,8 +1,6 @@
 """A build for the emulator, and a world for the built functions: MariaDB, AWS and an engine on this machine."""
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,8 +26,8 @@ from tandem.domain.ports import UnitOfWork
 from tandem.domain.timestamps import to_millis
 
 from local.emulator import BUILD, TOOLS
-from local.settings import PROJECT
 from tests.factories.experiments import definition, strategy
+from tests.factories.scripts import run_script
 from tests.fakes.chaosblade_box import FakeBox
 from tests.fakes.trap_engine import TrapEngine
 
@@ -38,14 +36,6 @@ REGION = "us-east-1"
 BUCKET = "tandem-uploads"
 ROLE = "arn:aws:iam::123456789012:role/tandem"
 NO_WORK = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
-
-
-def run_script(*command: str, **variables: str) -> str:
-    """The output of a script of this project, which must succeed."""
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, **variables}
-    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +47,8 @@ def sam_tools() -> Path:
 
 
 @pytest.fixture(scope="session")
-def build(sam_tools: Path) -> Path:
+def build(sam_tools: Path, emulator_build: None) -> Path:
     """template.yaml, built for this machine just now."""
-    run_script("scripts/build_functions.sh", "emulator")
     return BUILD
 
 

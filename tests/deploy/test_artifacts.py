@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.settings import PROJECT
-from tests.deploy.conftest import run_script
+from tests.factories.scripts import run_script
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from local.resolve import load_cloudformation_yaml
 from local.settings import PROJECT
 from scripts.choose_api_options import with_api_options
 from tests.deploy.accepted_findings import ACCEPTED, FUNCTIONS
-from tests.deploy.conftest import run_script
+from tests.factories.scripts import run_script
 
 pytestmark = pytest.mark.slow
 
