@@ -50,7 +50,7 @@ quick: setup-dev check ## what to run before each commit: style, types, rules, t
 	@TANDEM_HYPOTHESIS=quick $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist worksteal $(QUICK_FUNCTIONAL) -m "$(QUICK)"
 
 .PHONY: test
-test: need-test setup-dev check setup-mariadb setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite, about a quarter of an hour on two cores
+test: need-test setup-dev check setup-databases setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite, about a quarter of an hour on two cores
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "not jmeter and not slow"
@@ -77,11 +77,11 @@ invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: 
 	@$(PYTHON_OF_VENV) -m local.emulator "$(FN)" "$(if $(EVENT),$(EVENT),events/$(patsubst on_%,%,$(FN)).json)"
 
 .PHONY: reliability
-reliability: setup-dev setup-mariadb ## two thousand new random lives with crashes, and each safety taken out in turn
+reliability: setup-dev setup-databases ## two thousand new random lives with crashes, and each safety taken out in turn
 	@scripts/try_lives.sh
 
 .PHONY: bench
-bench: setup-dev setup-jmeter setup-mariadb setup-deploy ## measure every claim of speed, about ten minutes; writes bench/RESULTS.md
+bench: setup-dev setup-jmeter setup-databases setup-deploy ## measure every claim of speed, about ten minutes; writes bench/RESULTS.md
 	@scripts/build_functions.sh emulator >&2
 	@$(PYTHON_OF_VENV) -m bench
 
@@ -121,7 +121,7 @@ need-demo:
 need-test:
 	@scripts/check_prerequisites.sh test
 
-.PHONY: setup-local setup-dev setup-jmeter setup-mariadb setup-chromium setup-deploy
+.PHONY: setup-local setup-dev setup-jmeter setup-databases setup-mysql setup-mariadb setup-chromium setup-deploy
 setup-local:
 	@scripts/setup_venv.sh local jmeter
 
@@ -133,6 +133,14 @@ setup-jmeter:
 
 setup-deploy: setup-dev
 	@scripts/setup_tool.sh sam scan
+
+# Those that the tests use: TANDEM_TEST_DATABASES=mariadb,sqlite does without MySQL, and so on.
+setup-databases:
+	@case ",$${TANDEM_TEST_DATABASES:-mysql,mariadb,sqlite}," in *,mysql,*) scripts/need_mysql.sh ;; esac
+	@case ",$${TANDEM_TEST_DATABASES:-mysql,mariadb,sqlite}," in *,mariadb,*) scripts/need_mariadb.sh ;; esac
+
+setup-mysql:
+	@scripts/need_mysql.sh
 
 setup-mariadb:
 	@scripts/need_mariadb.sh

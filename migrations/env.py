@@ -1,8 +1,12 @@
 """Runs migrations on the connection or URL that the caller put into the configuration."""
 
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
+from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.tables import metadata
+
+_LONGEST_CHANGE = 3600
+"""Seconds for one statement."""
 
 
 def _run(connection: Connection) -> None:
@@ -24,6 +28,9 @@ else:
     url = context.config.get_main_option("sqlalchemy.url")
     if not url:
         raise SystemExit("no database: set sqlalchemy.url, or pass a connection")
-    with create_engine(url).connect() as own:
+    # As the functions connect: on SQLite a migration is one transaction, on MySQL a change may take its time.
+    engine = open_engine(Connections(url, answer_seconds=_LONGEST_CHANGE))
+    with engine.connect() as own:
         _run(own)
         own.commit()
+    engine.dispose()

@@ -1,19 +1,17 @@
 """What many tests stand on: a database of each kind, migrated, and empty at the start of each test."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, delete
-from sqlalchemy.pool import NullPool
 from tandem.adapters.database.connections import Connections, open_engine
-from tandem.adapters.database.tables import metadata
 from tandem.adapters.database.transactions import SqlDatabase
 
-from tests.factories.mariadb import NoServer, private_mariadb
+from local.database_server import NoServer, ServerKind
+from tests.factories.database_servers import SQLITE, DatabaseServers, chosen_kinds, chosen_servers, empty
 from tests.factories.scripts import once_for_all_workers, run_script
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,6 +24,18 @@ def alembic_config(url: str) -> Config:
     return config
 
 
+KINDS = chosen_kinds()
+SERVERS = chosen_servers()
+_NO_SERVER = pytest.mark.skip(reason="TANDEM_TEST_DATABASES names no server")
+
+
+def each_kind(kinds: Sequence[str]) -> list[ParameterSet]:
+    """Parameters of a test that takes each of these databases in turn."""
+    if not kinds:
+        return [pytest.param("none", marks=_NO_SERVER)]
+    return [pytest.param(str(kind), marks=[] if kind == SQLITE else pytest.mark.database) for kind in kinds]
+
+
 @pytest.fixture(scope="session")
 def emulator_build(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All functions, built for this machine just now, once for all workers of a test run."""
@@ -35,23 +45,61 @@ def emulator_build(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def mariadb_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty database on a private server, or on the one that TANDEM_TEST_DATABASE_URL names."""
-    given = os.environ.get("TANDEM_TEST_DATABASE_URL", "").strip()
-    if given:
-        yield given
-        return
-    try:
-        with private_mariadb(tmp_path_factory.mktemp("mariadb")) as url:
-            yield url
-    except NoServer as reason:
-        pytest.fail(str(reason), pytrace=False)
+def database_servers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[DatabaseServers]:
+    """The servers of this session; each is started when it is first asked for."""
+    servers = DatabaseServers(tmp_path_factory.mktemp("servers"), worker_id)
+    yield servers
+    servers.close()
+
+
+class Migrated:
+    """One migrated database on each server of the session."""
+
+    def __init__(self, servers: DatabaseServers) -> None:
+        self._servers = servers
+        self._urls: dict[str, str] = {}
+
+    def url(self, kind: str) -> str:
+        """With the rows that the test before left."""
+        if kind not in self._urls:
+            try:
+                # What a session that died left on a server of the user's.
+                self._servers.drop(ServerKind(kind), "test")
+                url = self._servers.url(ServerKind(kind), "test")
+            except NoServer as reason:
+                pytest.fail(str(reason), pytrace=False)
+            command.upgrade(alembic_config(url), "head")
+            self._urls[kind] = url
+        return self._urls[kind]
 
 
 @pytest.fixture(scope="session")
-def _migrated_mariadb_url(mariadb_server_url: str) -> str:
-    command.upgrade(alembic_config(mariadb_server_url), "head")
-    return mariadb_server_url
+def migrated(database_servers: DatabaseServers) -> Migrated:
+    return Migrated(database_servers)
+
+
+@pytest.fixture(scope="session")
+def first_server() -> ServerKind:
+    """The kind of server that most tests use: MySQL, unless TANDEM_TEST_DATABASES says otherwise."""
+    if not SERVERS:
+        pytest.skip("TANDEM_TEST_DATABASES names no server")
+    return SERVERS[0]
+
+
+@pytest.fixture
+def first_server_url(migrated: Migrated, first_server: ServerKind) -> str:
+    """A migrated database without rows on the first server."""
+    url = migrated.url(first_server)
+    empty(url)
+    return url
+
+
+@pytest.fixture(params=each_kind(SERVERS))
+def server_url(request: pytest.FixtureRequest, migrated: Migrated) -> str:
+    """A migrated database without rows on each server in turn."""
+    url = migrated.url(request.param)
+    empty(url)
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -62,15 +110,6 @@ def _migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mariadb_url(_migrated_mariadb_url: str) -> str:
-    """A migrated database without rows on MariaDB."""
-    with create_engine(_migrated_mariadb_url, poolclass=NullPool).begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
-    return _migrated_mariadb_url
-
-
-@pytest.fixture
 def sqlite_url(_migrated_sqlite_file: Path, tmp_path: Path) -> str:
     """A migrated database without rows on SQLite."""
     file = tmp_path / "tandem.sqlite3"
@@ -78,10 +117,14 @@ def sqlite_url(_migrated_sqlite_file: Path, tmp_path: Path) -> str:
     return f"sqlite:///{file}"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.database)])
+@pytest.fixture(params=each_kind(KINDS))
 def database_url(request: pytest.FixtureRequest) -> str:
     """Each kind of database in turn."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    if request.param == SQLITE:
+        file: str = request.getfixturevalue("sqlite_url")
+        return file
+    url: str = request.getfixturevalue("migrated").url(request.param)
+    empty(url)
     return url
 
 

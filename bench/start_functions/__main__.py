@@ -207,7 +207,8 @@ def query_of_task(url: str, sample: Any) -> tuple[str, dict[str, Any]]:
 
 def measure(sizes: Sizes) -> Report:
     """Run the bench over a world of its own; the build must be there (scripts/build_functions.sh emulator)."""
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as url:
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as server:
+        url = server.create_database("tandem_bench")
         command.upgrade(alembic_config(url), "head")
         with world_over(url) as world:
             return StartBench(world, Path(directory), sizes).run()

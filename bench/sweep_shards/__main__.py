@@ -189,7 +189,8 @@ def _peak_mb(measured: Measured) -> float:
 
 def measure(sizes: Sizes) -> Report:
     """Run the bench on a private MariaDB."""
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as url:
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as server:
+        url = server.create_database("tandem_bench")
         command.upgrade(alembic_config(url), "head")
         with answering_engine(sizes.tasks, ENDED_OF_TEN, ANSWER_SECONDS) as engine_url:
             return ShardBench(url, engine_url, sizes).run()

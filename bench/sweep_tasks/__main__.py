@@ -199,7 +199,8 @@ def refusing_engine() -> Iterator[str]:
 
 def measure(sizes: Sizes) -> Report:
     """Run the bench on a private MariaDB."""
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as url:
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as server:
+        url = server.create_database("tandem_bench")
         command.upgrade(alembic_config(url), "head")
         return SweepBench(url, sizes).run()
 

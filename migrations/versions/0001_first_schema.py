@@ -6,7 +6,7 @@ collation, and its rows get the memory of a run, so that the sync and the API tr
 Revision: 0001
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +18,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
-    Index,
     Integer,
     SmallInteger,
     String,
@@ -27,6 +26,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
 
 revision = "0001"
 down_revision = None
@@ -48,8 +48,18 @@ _MILLIS = DateTime().with_variant(mysql.DATETIME(fsp=3), "mysql", "mariadb")
 _DOCUMENT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
+def _create(table: str, *parts: SchemaItem, indices: Mapping[str, Sequence[str]] | None = None, **options: Any) -> None:
+    """Create what of a table and its indices is not there: MySQL keeps what a migration did before it died."""
+    if not sa.inspect(op.get_bind()).has_table(table):
+        op.create_table(table, *parts, **options)
+    present = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
+    for name, columns in (indices or {}).items():
+        if name not in present:
+            op.create_index(name, table, list(columns))
+
+
 def _create_definition() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_definition",
         Column("id", _key(), primary_key=True, autoincrement=True),
         Column("gmt_create", _MILLIS, nullable=False),
@@ -73,13 +83,15 @@ def _create_definition() -> None:
         Column("live", SmallInteger),
         UniqueConstraint("definition_id", name="uk_definition_id"),
         UniqueConstraint("user_id", "namespace", "name", "live", name="uk_definition_name"),
-        Index("idx_definition_page", "user_id", "namespace", "live", "id"),
+        indices={
+            "idx_definition_page": ("user_id", "namespace", "live", "id"),
+        },
         **_MYSQL,
     )
 
 
 def _create_strategy() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_strategy",
         Column("id", _key(), primary_key=True, autoincrement=True),
         Column("gmt_create", _MILLIS, nullable=False),
@@ -101,14 +113,16 @@ def _create_strategy() -> None:
         Column("live", SmallInteger),
         UniqueConstraint("strategy_id", name="uk_strategy_id"),
         UniqueConstraint("user_id", "namespace", "experiment_id", "live", name="uk_strategy_experiment"),
-        Index("idx_strategy_page", "user_id", "namespace", "live", "id"),
-        Index("idx_strategy_definition", "definition_id", "live"),
+        indices={
+            "idx_strategy_page": ("user_id", "namespace", "live", "id"),
+            "idx_strategy_definition": ("definition_id", "live"),
+        },
         **_MYSQL,
     )
 
 
 def _create_task() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_task",
         Column("id", _key(), primary_key=True, autoincrement=True, comment="主键"),
         Column("gmt_create", _SECONDS, nullable=False, comment="创建时间"),
@@ -134,18 +148,20 @@ def _create_task() -> None:
             comment="是否删除",
         ),
         UniqueConstraint("task_id", name="uk_task_id"),
-        Index("idx_strategy_id", "strategy_id"),
-        Index("idx_experiment_task_id", "experiment_task_id"),
-        Index("idx_execution_id", "execution_id"),
-        Index("idx_status", "status"),
-        Index("idx_task_page", "user_id", "namespace", "is_delete", "id"),
+        indices={
+            "idx_strategy_id": ("strategy_id",),
+            "idx_experiment_task_id": ("experiment_task_id",),
+            "idx_execution_id": ("execution_id",),
+            "idx_status": ("status",),
+            "idx_task_page": ("user_id", "namespace", "is_delete", "id"),
+        },
         comment="压测任务表",
         **_MYSQL,
     )
 
 
 def _create_run() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_run",
         Column("id", _key(), primary_key=True, autoincrement=True),
         Column("gmt_create", _MILLIS, nullable=False),
@@ -182,13 +198,15 @@ def _create_run() -> None:
         Column("settled", SmallInteger, nullable=False),
         UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),
         UniqueConstraint("task_id", name="uk_run_task_id"),
-        Index("idx_run_settled", "settled", "id"),
+        indices={
+            "idx_run_settled": ("settled", "id"),
+        },
         **_MYSQL,
     )
 
 
 def _create_audit() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_audit",
         Column("id", _key(), primary_key=True, autoincrement=True),
         Column("task_id", String(64), nullable=False),
@@ -197,13 +215,15 @@ def _create_audit() -> None:
         Column("from_status", String(32)),
         Column("to_status", String(32)),
         Column("reason", Text, nullable=False),
-        Index("idx_audit_task", "task_id", "id"),
+        indices={
+            "idx_audit_task": ("task_id", "id"),
+        },
         **_MYSQL,
     )
 
 
 def _create_outbox() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_outbox",
         Column("id", _key(), primary_key=True, autoincrement=True),
         Column("channel", String(16), nullable=False),
@@ -212,13 +232,15 @@ def _create_outbox() -> None:
         Column("gmt_create", _MILLIS, nullable=False),
         Column("due_at", _MILLIS, nullable=False),
         Column("attempts", Integer, nullable=False, server_default=text("0")),
-        Index("idx_outbox_due", "due_at", "id"),
+        indices={
+            "idx_outbox_due": ("due_at", "id"),
+        },
         **_MYSQL,
     )
 
 
 def _create_upload() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_upload",
         Column("id", _key(), primary_key=True, autoincrement=True),
         Column("gmt_create", _MILLIS, nullable=False),
@@ -236,7 +258,7 @@ def _create_upload() -> None:
 
 
 def _create_lease() -> None:
-    op.create_table(
+    _create(
         "t_chaos_load_test_lease",
         Column("name", String(64), primary_key=True),
         Column("holder", String(64), nullable=False),
@@ -246,10 +268,9 @@ def _create_lease() -> None:
 
 
 def upgrade() -> None:
-    if sa.inspect(op.get_bind()).has_table(TASK_TABLE):
-        _adopt_task_table()
-    else:
-        _create_task()
+    # A task table that is there may be the requirements', or our own without its last indices: both become the same.
+    _convert_task_table()
+    _create_task()
     _create_definition()
     _create_strategy()
     _create_run()
@@ -276,14 +297,24 @@ def downgrade() -> None:
         op.drop_index("idx_task_page", TASK_TABLE)
 
 
-def _adopt_task_table() -> None:
-    if op.get_bind().dialect.name != "sqlite":
-        # A conversion alone would widen TEXT to MEDIUMTEXT, so that as many characters fit as before.
-        op.execute(
-            f"ALTER TABLE {TASK_TABLE} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, "
-            "MODIFY error_message TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT '错误信息'"
-        )
-    op.create_index("idx_task_page", TASK_TABLE, ["user_id", "namespace", "is_delete", "id"])
+def _convert_task_table() -> None:
+    """Turn a task table that is there to utf8mb4 with a binary collation, unless it is so."""
+    bind = op.get_bind()
+    if bind.dialect.name == "sqlite" or not sa.inspect(bind).has_table(TASK_TABLE):
+        return
+    others = sa.text(
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table "
+        "AND collation_name <> 'utf8mb4_bin'"
+    )
+    if bind.execute(others, {"table": TASK_TABLE}).scalar_one() == 0:
+        return
+    # A conversion alone would widen TEXT to MEDIUMTEXT, so that as many characters fit as before. In one statement
+    # with the conversion MySQL does it last and widens all the same; a column that is utf8mb4 already it leaves.
+    op.execute(
+        f"ALTER TABLE {TASK_TABLE} "
+        "MODIFY error_message TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT '错误信息'"
+    )
+    op.execute(f"ALTER TABLE {TASK_TABLE} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 
 
 _OLD_TASKS = sa.table(
@@ -300,9 +331,13 @@ _BATCH = 1_000
 
 
 def _remember_runs_of_old_tasks() -> None:
-    """One run for each experiment task, that of its newest task; an active one gets a deadline, so that it ends."""
+    """One run for each experiment task, that of its newest task; an active one gets a deadline, so that it ends.
+
+    Those that have a run got it from a migration that died afterwards.
+    """
     newest = sa.select(sa.func.max(_OLD_TASKS.c.id)).group_by(_OLD_TASKS.c.experiment_task_id)
-    rows = op.get_bind().execute(sa.select(_OLD_TASKS).where(_OLD_TASKS.c.id.in_(newest))).all()
+    known = sa.exists().where(_RUNS.c.experiment_task_id == _OLD_TASKS.c.experiment_task_id)
+    rows = op.get_bind().execute(sa.select(_OLD_TASKS).where(_OLD_TASKS.c.id.in_(newest), ~known)).all()
     for batch in _batches([_run_of(row) for row in rows]):
         op.get_bind().execute(sa.insert(_RUNS), batch)
 

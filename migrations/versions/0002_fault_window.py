@@ -3,6 +3,7 @@
 Revision: 0002
 """
 
+import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column, DateTime
 from sqlalchemy.dialects import mysql
@@ -17,8 +18,11 @@ _COLUMNS = ("fault_started_at", "fault_ended_at")
 
 
 def upgrade() -> None:
+    """Add the columns, as far as a migration that died has not."""
+    present = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(_RUN)}
     for name in _COLUMNS:
-        op.add_column(_RUN, Column(name, DateTime().with_variant(mysql.DATETIME(fsp=3), "mysql", "mariadb")))
+        if name not in present:
+            op.add_column(_RUN, Column(name, DateTime().with_variant(mysql.DATETIME(fsp=3), "mysql", "mariadb")))
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""A build for the emulator, and a world for the built functions: MariaDB, AWS and an engine on this machine."""
+"""A build for the emulator, and a world for the built functions: a database, AWS and an engine on this machine."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,9 @@ from tandem.domain.load_engine import StartLoad
 from tandem.domain.ports import UnitOfWork
 from tandem.domain.timestamps import to_millis
 
+from local.database_server import ServerKind
 from local.emulator import BUILD, TOOLS
+from tests.conftest import Migrated
 from tests.factories.experiments import definition, strategy
 from tests.factories.scripts import run_script
 from tests.fakes.chaosblade_box import FakeBox
@@ -62,15 +64,15 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def world(_migrated_mariadb_url: str) -> Iterator[World]:
+def world(migrated: Migrated, first_server: ServerKind) -> Iterator[World]:
     """Definitions, strategies and runs of the names that events/ uses."""
-    with world_over(_migrated_mariadb_url) as made:
+    with world_over(migrated.url(first_server)) as made:
         yield made
 
 
 @contextmanager
 def world_over(url: str) -> Iterator[World]:
-    """The world of the built functions over a migrated MariaDB, which is emptied first."""
+    """The world of the built functions over a migrated database, which is emptied first."""
     with create_engine(url, poolclass=NullPool).begin() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(delete(table))

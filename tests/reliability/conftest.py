@@ -37,9 +37,9 @@ def new_system(sqlite_url: str) -> Iterator[NewSystem]:
 
 
 @pytest.fixture
-def new_system_on_mariadb(mariadb_url: str) -> Iterator[NewSystem]:
-    """The same on MariaDB."""
-    with _systems(mariadb_url) as made:
+def new_system_on_a_server(first_server_url: str) -> Iterator[NewSystem]:
+    """The same on MySQL, or whichever server TANDEM_TEST_DATABASES names first."""
+    with _systems(first_server_url) as made:
         yield made
 
 

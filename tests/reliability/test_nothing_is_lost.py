@@ -58,9 +58,9 @@ class TestSecondHalf:
 
 @pytest.mark.slow
 @pytest.mark.database
-class TestOnMariaDB:
-    def test_no_promise_is_broken(self, new_system_on_mariadb: NewSystem) -> None:
-        try_lives(new_system_on_mariadb, 60, SEED)
+class TestOnAServer:
+    def test_no_promise_is_broken(self, new_system_on_a_server: NewSystem) -> None:
+        try_lives(new_system_on_a_server, 60, SEED)
 
 
 @pytest.mark.slow

@@ -14,25 +14,25 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def admin(mariadb_url: str) -> Iterator[Engine]:
-    engine = open_engine(Connections(mariadb_url))
+def admin(server_url: str) -> Iterator[Engine]:
+    engine = open_engine(Connections(server_url))
     yield engine
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP USER IF EXISTS 'admitted_user'@'%%'")
     engine.dispose()
 
 
-def as_user(mariadb_url: str, password: str) -> Engine:
-    return create_engine(make_url(mariadb_url).set(username="admitted_user", password=password), poolclass=NullPool)
+def as_user(server_url: str, password: str) -> Engine:
+    return create_engine(make_url(server_url).set(username="admitted_user", password=password), poolclass=NullPool)
 
 
 def admit(admin: Engine, password: str, *, tls: bool = False) -> str:
     return DatabaseUsers(admin, Login("admitted_user", password), tls=tls).admit()
 
 
-def test_it_works_with_rows_and_cannot_touch_the_schema_or_other_schemas(admin: Engine, mariadb_url: str) -> None:
+def test_it_works_with_rows_and_cannot_touch_the_schema_or_other_schemas(admin: Engine, server_url: str) -> None:
     assert admit(admin, "it's a %s 'secret'") == "admitted_user"
-    with as_user(mariadb_url, "it's a %s 'secret'").begin() as connection:
+    with as_user(server_url, "it's a %s 'secret'").begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO t_chaos_load_test_lease (name, holder, expires_at) VALUES ('x', 'y', NOW())"
         )
@@ -49,13 +49,13 @@ def test_it_works_with_rows_and_cannot_touch_the_schema_or_other_schemas(admin: 
                 connection.execute(text(forbidden))
 
 
-def test_again_is_harmless_and_takes_the_password_as_it_is_now(admin: Engine, mariadb_url: str) -> None:
+def test_again_is_harmless_and_takes_the_password_as_it_is_now(admin: Engine, server_url: str) -> None:
     for password in ("first", "first", "second"):
         admit(admin, password)
-        with as_user(mariadb_url, password).connect() as connection:
+        with as_user(server_url, password).connect() as connection:
             assert connection.scalar(text("SELECT 1")) == 1
     with pytest.raises(OperationalError, match="denied"):
-        as_user(mariadb_url, "first").connect()
+        as_user(server_url, "first").connect()
 
 
 def test_tls_is_asked_of_it_where_we_use_it_ourselves(admin: Engine) -> None:

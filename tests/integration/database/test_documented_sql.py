@@ -32,16 +32,16 @@ def test_the_runbooks_have_queries() -> None:
 
 
 @pytest.fixture
-def busy_url(mariadb_url: str) -> str:
+def busy_url(server_url: str) -> str:
     """A database with a load that is being stopped, messages that wait, and a sweep that was done."""
-    database = SqlDatabase(open_engine(Connections(mariadb_url)))
+    database = SqlDatabase(open_engine(Connections(server_url)))
     stopping = started_run()
     stopping.request_stop(StopReason.USER, "enough", NOON)
     database.write(lambda uow: uow.runs.add(stopping))
     database.write(lambda uow: uow.leases.acquire("sync", "holder", NOON, seconds_after_noon(55)))
     database.write(lambda uow: uow.leases.release("sync", "holder", NOON, done=True))
     database.close()
-    return mariadb_url
+    return server_url
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -50,10 +50,10 @@ def test_a_query_of_the_runbooks_runs_and_finds_something(busy_url: str, query: 
         assert connection.execute(text(query)).all()
 
 
-def test_the_users_of_the_deploy_guide_can_be_made(mariadb_url: str) -> None:
+def test_the_users_of_the_deploy_guide_can_be_made(server_url: str) -> None:
     made = statements_of("deploy.md", "CREATE|GRANT")
     assert len(made) >= 5
-    engine = create_engine(mariadb_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(server_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         try:
             for statement in made:

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def admin(mariadb_url: str) -> Iterator[Engine]:
+def admin(server_url: str) -> Iterator[Engine]:
     """A second way into the server, for the one who breaks things."""
-    engine = create_engine(mariadb_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    engine = create_engine(server_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     yield engine
     with engine.connect() as connection:
         connection.exec_driver_sql("SET GLOBAL read_only = 0")
@@ -29,8 +29,8 @@ def admin(mariadb_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def database(mariadb_url: str) -> Iterator[SqlDatabase]:
-    opened = SqlDatabase(open_engine(Connections(mariadb_url, size=4)))
+def database(server_url: str) -> Iterator[SqlDatabase]:
+    opened = SqlDatabase(open_engine(Connections(server_url, size=4)))
     yield opened
     opened.close()
 
@@ -46,7 +46,7 @@ def sample_seen(uow: UnitOfWork, experiment_task_id: str) -> ExperimentRun:
 def kill_all_connections(admin: Engine) -> None:
     with admin.connect() as connection:
         own = connection.execute(text("SELECT CONNECTION_ID()")).scalar_one()
-        listed = connection.execute(text("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = 'tandem_test'"))
+        listed = connection.execute(text("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE()"))
         for other in listed.scalars().all():
             if other != own:
                 connection.exec_driver_sql(f"KILL CONNECTION {other}")
@@ -106,17 +106,16 @@ def test_two_that_deadlock_both_come_through(database: SqlDatabase) -> None:
 
 
 def test_a_failover_to_a_read_only_server_is_an_outage_and_leaves_nothing_half_written(
-    database: SqlDatabase, admin: Engine, mariadb_url: str
+    database: SqlDatabase, admin: Engine, server_url: str
 ) -> None:
     with admin.connect() as connection:
         # The administrator may write on a read-only server; an ordinary user, as the functions are, may not.
-        connection.exec_driver_sql("CREATE OR REPLACE USER tandem_functions@'127.0.0.1'")
+        connection.exec_driver_sql("DROP USER IF EXISTS tandem_functions")
+        connection.exec_driver_sql("CREATE USER tandem_functions")
         connection.exec_driver_sql(
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON tandem_test.* TO tandem_functions@'127.0.0.1'"
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {make_url(server_url).database}.* TO tandem_functions"
         )
-    ordinary = SqlDatabase(
-        open_engine(Connections(make_url(mariadb_url).set(username="tandem_functions", password="")))
-    )
+    ordinary = SqlDatabase(open_engine(Connections(make_url(server_url).set(username="tandem_functions", password=""))))
     ordinary.write(lambda uow: uow.runs.add(run()))
     with admin.connect() as connection:
         connection.exec_driver_sql("SET GLOBAL read_only = 1")
@@ -131,10 +130,10 @@ def test_a_failover_to_a_read_only_server_is_an_outage_and_leaves_nothing_half_w
     ordinary.close()
 
 
-def test_a_lock_that_another_holds_too_long_is_an_outage_for_the_one_who_waits(mariadb_url: str, admin: Engine) -> None:
-    waiting = SqlDatabase(open_engine(Connections(mariadb_url, answer_seconds=1)), sleep=lambda _: None)
+def test_a_lock_that_another_holds_too_long_is_an_outage_for_the_one_who_waits(server_url: str, admin: Engine) -> None:
+    waiting = SqlDatabase(open_engine(Connections(server_url, answer_seconds=1)), sleep=lambda _: None)
     waiting.write(lambda uow: uow.runs.add(run()))
-    with create_engine(mariadb_url, poolclass=NullPool).begin() as holder:
+    with create_engine(server_url, poolclass=NullPool).begin() as holder:
         holder.execute(text("SELECT id FROM t_chaos_load_test_run WHERE experiment_task_id = 'et-1' FOR UPDATE"))
         with pytest.raises(DatabaseUnavailable):
             waiting.write(lambda uow: sample_seen(uow, "et-1"))

@@ -15,15 +15,18 @@ from tandem.settings import Settings
 
 pytestmark = pytest.mark.database
 
-USER = "'rotated'@'127.0.0.1'"
+USER = "'rotated'@'%%'"
 
 
 @pytest.fixture
-def admin(mariadb_url: str) -> Iterator[Engine]:
-    engine = create_engine(mariadb_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+def admin(server_url: str) -> Iterator[Engine]:
+    engine = create_engine(server_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE OR REPLACE USER {USER} IDENTIFIED BY 'first'")
-        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON tandem_test.* TO {USER}")
+        connection.exec_driver_sql(f"DROP USER IF EXISTS {USER}")
+        connection.exec_driver_sql(f"CREATE USER {USER} IDENTIFIED BY 'first'")
+        connection.exec_driver_sql(
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {make_url(server_url).database}.* TO {USER}"
+        )
     yield engine
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP USER {USER}")
@@ -31,7 +34,7 @@ def admin(mariadb_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def secret(mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def secret(server_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         made = boto3.client("secretsmanager").create_secret(Name="rotated-login", SecretString=login("first"))
@@ -43,8 +46,8 @@ def login(password: str) -> str:
 
 
 @pytest.fixture
-def application(mariadb_url: str, admin: Engine, secret: str) -> Iterator[Application]:
-    server = make_url(mariadb_url)
+def application(server_url: str, admin: Engine, secret: str) -> Iterator[Application]:
+    server = make_url(server_url)
     warm = Application(
         Settings(
             database_secret_arn=secret,
@@ -60,7 +63,7 @@ def application(mariadb_url: str, admin: Engine, secret: str) -> Iterator[Applic
 def rotate(admin: Engine, password: str) -> None:
     """Change the password, and cut the connections that had been made with the old one."""
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"SET PASSWORD FOR {USER} = PASSWORD('{password}')")
+        connection.exec_driver_sql(f"ALTER USER {USER} IDENTIFIED BY '{password}'")
         listed = connection.exec_driver_sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'rotated'")
         for identifier in listed.scalars().all():
             connection.exec_driver_sql(f"KILL CONNECTION {identifier}")

@@ -6,34 +6,32 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Engine, inspect, text
 from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.schema import LOCK_NAME, AlembicSchema
 from tandem.adapters.database.tables import metadata
 from tandem.domain.errors import DatabaseUnavailable
 
+from local.database_server import ServerKind
+from tests.conftest import KINDS, each_kind
+from tests.factories.database_servers import SQLITE, DatabaseServers
+
 PROJECT = Path(__file__).resolve().parents[3]
 MIGRATIONS = PROJECT / "migrations"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.database)])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture(params=each_kind(KINDS))
+def empty(request: pytest.FixtureRequest, tmp_path: Path, database_servers: DatabaseServers) -> Iterator[Engine]:
     """A database without tables, of each kind in turn."""
-    if request.param == "sqlite":
+    if request.param == SQLITE:
         engine = open_engine(Connections(f"sqlite:///{tmp_path / 'empty.sqlite3'}"))
         yield engine
         engine.dispose()
         return
-    server = make_url(request.getfixturevalue("mariadb_server_url"))
-    with create_engine(server, poolclass=NullPool).connect() as connection:
-        connection.execute(text("CREATE DATABASE tandem_empty"))
-    engine = open_engine(Connections(server.set(database="tandem_empty"), size=3))
-    yield engine
-    engine.dispose()
-    with create_engine(server, poolclass=NullPool).connect() as connection:
-        connection.execute(text("DROP DATABASE tandem_empty"))
+    with database_servers.fresh(ServerKind(request.param), "empty") as url:
+        engine = open_engine(Connections(url, size=3))
+        yield engine
+        engine.dispose()
 
 
 def test_an_empty_database_gets_all_tables_and_a_second_time_changes_nothing(empty: Engine) -> None:
