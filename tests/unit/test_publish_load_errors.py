@@ -9,7 +9,7 @@ import pytest
 from tandem.adapters.metric_log import _unit_of
 from tandem.domain.errors import EngineUnavailable
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import LiveMetrics
+from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.task import TaskStatus
 from tandem.domain.unsettled_run import UnsettledRun
 from tandem.services.publish_load_errors import MOST_LOADS, PublishLoadErrors

@@ -16,6 +16,8 @@ from tandem.domain.definition import LoadTestDefinition
 from tandem.domain.engine_state import Ended, StopOrder, StopReason, TaskFacts, Verdict, judge
 from tandem.domain.errors import Conflict, InvalidValue
 from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
+from tandem.domain.gate import GateFigures
+from tandem.domain.generator_health import GeneratorHealth, healths_together
 from tandem.domain.identity import Owner
 from tandem.domain.injection import Injection, InjectionState
 from tandem.domain.limits import Limits
@@ -116,6 +118,8 @@ class ExperimentRun(Undone):
     engine: str | None = None
     threads: int | None = None
     parts: list[LoadPart] = field(default_factory=list)
+    gate_figures: GateFigures | None = None
+    generators: dict[str, GeneratorHealth] = field(default_factory=dict)
 
     loaded_status: TaskStatus | None = None
     audit: list[AuditEntry] = field(default_factory=list)
@@ -189,6 +193,20 @@ class ExperimentRun(Undone):
         """When the fault was, as well as it is known, and from what."""
         told = ToldWindow(self.fault_started_at, self.fault_ended_at)
         return choose_window(told, self.fault_at, self.window_opened_at, self.finished_at)
+
+    @property
+    def gate_deadline(self) -> datetime:
+        """When the load must be proven: the gate's timeout after the engine took it, before a fault still to come."""
+        accepted = self.load_accepted_at or self.created_at
+        deadline = accepted + timedelta(seconds=self.required_plan.strategy.gate.timeout_sec)
+        if self.fault_at is not None and self.fault_at > accepted:
+            return min(deadline, self.fault_at)
+        return deadline
+
+    @property
+    def generator(self) -> GeneratorHealth | None:
+        """How the machines that made the load fared; None while no engine has told."""
+        return healths_together(list(self.generators.values()))
 
     @property
     def load_was_proven(self) -> bool:
@@ -350,6 +368,11 @@ class ExperimentRun(Undone):
         if self.fault_at is None:
             self.window_due_at = now + self._lead
 
+    def measure_gate(self, figures: GateFigures) -> None:
+        """What the gate's last look found, for whoever asks how it goes."""
+        if self.load_proven_at is None and not self.started_task.status.ended:
+            self.gate_figures = figures
+
     def prove_load(self, figures: str, now: datetime) -> None:
         """The gate is passed."""
         if self.load_proven_at is None:
@@ -499,6 +522,7 @@ class ExperimentRun(Undone):
     def learn(self, answer: StatusAnswer, now: datetime, *, is_sweep: bool) -> None:
         """Take what the engine said about our run (``engine_state``); silence changes nothing."""
         whole = self.load_parts[0]
+        self._learn_generator(whole.engine, answer)
         verdict = judge(answer, self._facts(whole, now, is_sweep=is_sweep))
         whole.take(verdict, now)
         self.missing_sweeps = whole.missing_sweeps
@@ -512,6 +536,7 @@ class ExperimentRun(Undone):
             return
         for part in self.parts:
             if part.engine in answers and part.execution_id is not None and part.over_at is None:
+                self._learn_generator(part.engine, answers[part.engine])
                 verdict = judge(answers[part.engine], self._facts(part, now, is_sweep=is_sweep))
                 if isinstance(verdict, Ended) and part.end is None:
                     self._note(f"the part on the engine {part.engine} ended: {verdict.reason}", now)
@@ -681,6 +706,10 @@ class ExperimentRun(Undone):
         self.end_task(end.status, end.reason, now, ended_at=end.ended_at, load_failure=end.counts_as_load_failure)
         if not end.load_may_go_on:
             self.confirm_stop(now)
+
+    def _learn_generator(self, engine: str, answer: StatusAnswer) -> None:
+        if isinstance(answer, EngineRun) and answer.generator is not None:
+            self.generators[engine] = answer.generator
 
     def _since_start_was_due(self, now: datetime) -> float:
         due = max(self.created_at, self.start_due_at or self.created_at)

@@ -22,6 +22,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from tandem.domain.errors import EngineError
+from tandem.domain.generator_health import GeneratorHealth
+from tandem.domain.live_metrics import LiveMetrics
 
 
 class EngineStatus(StrEnum):
@@ -46,7 +48,10 @@ _ENDED = frozenset({EngineStatus.COMPLETED, EngineStatus.FAILED, EngineStatus.ST
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """One execution as the engine tells it. Times are by the engine's clock, which may be off."""
+    """One execution as the engine tells it. Times are by the engine's clock, which may be off.
+
+    ``generator``: how the machine that made the load fared; told by engines of ours, of a run that has ended.
+    """
 
     execution_id: str
     status: EngineStatus
@@ -58,6 +63,7 @@ class EngineRun:
     report_path: str | None = None
     log_path: str | None = None
     error_message: str | None = None
+    generator: GeneratorHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,51 +103,6 @@ class Deletion(StrEnum):
 
     GONE = "GONE"
     NOT_OFFERED = "NOT_OFFERED"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveMetrics:
-    """A snapshot of a run: times in ms, ``error_rate`` 0..1, ``throughput`` in requests/s over the engine's last 5 s.
-
-    ``at`` is by the engine's clock.
-    """
-
-    total_requests: int
-    success_count: int
-    error_count: int
-    error_rate: float
-    throughput: float
-    active_threads: int
-    avg_response_ms: float
-    max_response_ms: float
-    min_response_ms: float
-    at: datetime | None
-
-
-def in_all(parts: Sequence[LiveMetrics | None]) -> LiveMetrics | None:
-    """The parts of a load as one; None unless each has samples, because a load of which a part is missing is not all.
-
-    The average response is weighted by requests; ``at`` is the latest.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    told = [part for part in parts if part is not None and part.total_requests > 0]
-    if not told or len(told) < len(parts):
-        return None
-    total = sum(part.total_requests for part in told)
-    errors = sum(part.error_count for part in told)
-    return LiveMetrics(
-        total_requests=total,
-        success_count=sum(part.success_count for part in told),
-        error_count=errors,
-        error_rate=errors / total,
-        throughput=sum(part.throughput for part in told),
-        active_threads=sum(part.active_threads for part in told),
-        avg_response_ms=sum(part.avg_response_ms * part.total_requests for part in told) / total,
-        max_response_ms=max(part.max_response_ms for part in told),
-        min_response_ms=min(part.min_response_ms for part in told),
-        at=max((part.at for part in told if part.at is not None), default=None),
-    )
 
 
 @dataclass(frozen=True, slots=True)

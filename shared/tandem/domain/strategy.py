@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tandem.domain.errors import Conflict, FieldFault, NotFound
+from tandem.domain.gate import GateBounds
 from tandem.domain.identity import Owner
 
 MAX_DURATION_SEC = 86_400
@@ -41,14 +42,28 @@ class StrategyExists(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """When a load counts as real: samples arrive and the bounds hold, within ``timeout_sec`` of the engine's start.
+    """What a strategy says of the traffic check; None where it says nothing, and then the default holds (``bounds``).
 
-    ``min_throughput`` is in requests/s, ``max_error_rate`` in 0..1; without bounds any sample is proof.
+    ``timeout_sec`` counts from the engine's acceptance of the load.
     """
 
     timeout_sec: int = 60
     min_throughput: float | None = None
     max_error_rate: float | None = None
+    min_samples: int | None = None
+    min_seconds: int | None = None
+
+    @property
+    def bounds(self) -> GateBounds:
+        """The bounds that hold."""
+        default = GateBounds()
+        return GateBounds(
+            timeout_sec=self.timeout_sec,
+            min_throughput=self.min_throughput,
+            max_error_rate=default.max_error_rate if self.max_error_rate is None else self.max_error_rate,
+            min_samples=default.min_samples if self.min_samples is None else self.min_samples,
+            min_seconds=default.min_seconds if self.min_seconds is None else self.min_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +116,21 @@ def engine_faults(engines: int, threads: int) -> list[FieldFault]:
     if engines <= threads:
         return []
     return [FieldFault("engines", f"must be at most {threads}: the definition has no more threads to divide")]
+
+
+def gate_faults(gate: Gate, traffic_duration_sec: int) -> list[FieldFault]:
+    """The rules between a gate and the time there is for it: one that no load can pass is refused."""
+    seconds = gate.bounds.min_seconds
+    faults = []
+    if gate.timeout_sec <= seconds:
+        faults.append(
+            FieldFault("gate.timeoutSec", f"must be longer than gate.minSeconds ({seconds}), or no load can pass")
+        )
+    if traffic_duration_sec <= seconds:
+        faults.append(
+            FieldFault(
+                "trafficDurationSec",
+                f"must be longer than gate.minSeconds ({seconds}), or the load ends before it can pass the gate",
+            )
+        )
+    return faults

@@ -9,6 +9,7 @@ from tandem.domain.paging import Page
 from tandem.domain.ports import StrategyFilter
 from tandem.domain.strategy import MAX_DURATION_SEC, MAX_ENGINES, Gate, LoadTestStrategy, Slo, duration_faults
 from tandem.rest.changes import with_defaults
+from tandem.rest.gate import GateView
 from tandem.rest.paging import Paged, PageView, page_fields
 from tandem.rest.parameters import Document, Flag, Identifier, NotNull, Number, Parameters, Part, Structure, Whole
 from tandem.rest.views import Moment
@@ -18,15 +19,31 @@ Amount = Annotated[Number, Field(ge=0)]
 
 
 class GateFields(Part):
-    """When a load counts as real; without bounds it is enough that samples arrive."""
+    """When a load counts as real and healthy. What is left out, or null, is the default."""
 
-    timeout_sec: Annotated[Whole, Field(ge=1, le=3600)] = 60
-    min_throughput: Annotated[Number, Field(ge=0, description="Requests/s.")] | None = None
-    max_error_rate: Rate | None = None
+    timeout_sec: Annotated[
+        Whole, Field(ge=1, le=3600, description="Seconds since the engine took the load; longer than minSeconds.")
+    ] = 60
+    min_throughput: (
+        Annotated[Number, Field(ge=0, description="Requests/s over the last 3 whole seconds; null: any.")] | None
+    ) = None
+    max_error_rate: (
+        Annotated[
+            Number,
+            Field(ge=0, le=1, description="Over the last 3 whole seconds; default 0.5; 1 allows any."),
+        ]
+        | None
+    ) = None
+    min_samples: (
+        Annotated[Whole, Field(ge=1, le=1_000_000, description="Requests of main thread groups; default 20.")] | None
+    ) = None
+    min_seconds: (
+        Annotated[Whole, Field(ge=0, le=3599, description="Whole seconds in which requests ended; default 3.")] | None
+    ) = None
 
     @property
     def gate(self) -> Gate:
-        return Gate(self.timeout_sec, self.min_throughput, self.max_error_rate)
+        return Gate(self.timeout_sec, self.min_throughput, self.max_error_rate, self.min_samples, self.min_seconds)
 
 
 class SloFields(Part):
@@ -154,14 +171,6 @@ class StrategyQuery(Paged):
         return StrategyFilter(self.experiment_id, self.definition_id, self.enable)
 
 
-class GateView(Document):
-    """When a load counts as real."""
-
-    timeout_sec: int
-    min_throughput: float | None
-    max_error_rate: float | None
-
-
 class SloView(Document):
     """What the experiment may cost."""
 
@@ -190,7 +199,7 @@ class StrategyView(Document):
 
     @classmethod
     def of(cls, strategy: LoadTestStrategy) -> "StrategyView":
-        gate, slo = strategy.gate, strategy.slo
+        slo = strategy.slo
         return cls.model_construct(
             id=strategy.strategy_id,
             enable=strategy.enable,
@@ -200,11 +209,7 @@ class StrategyView(Document):
             traffic_duration_sec=strategy.traffic_duration_sec,
             abort_on_load_failure=strategy.abort_on_load_failure,
             stop_on_completion=strategy.stop_on_completion,
-            gate=GateView.model_construct(
-                timeout_sec=gate.timeout_sec,
-                min_throughput=gate.min_throughput,
-                max_error_rate=gate.max_error_rate,
-            ),
+            gate=GateView.of(strategy.gate.bounds),
             slo=None
             if slo is None
             else SloView.model_construct(

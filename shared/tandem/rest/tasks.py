@@ -8,6 +8,7 @@ from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.paging import Page
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
+from tandem.rest.gate import GateProgressView
 from tandem.rest.paging import Paged, PageView, page_fields
 from tandem.rest.parameters import Document, Identifier, Parameters
 from tandem.rest.parts import Parts, parts_of
@@ -93,6 +94,7 @@ class TaskView(Document):
     fault_at: Moment | None
     deadline: Moment | None
     parts: Parts
+    gate: GateProgressView | None
 
     @classmethod
     def of(cls, run: ExperimentRun, language: str) -> "TaskView":
@@ -118,6 +120,7 @@ class TaskView(Document):
             fault_at=run.window_opened_at or run.window_due_at,
             deadline=run.deadline,
             parts=parts_of(run),
+            gate=GateProgressView.of(run),
         )
 
 

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from tandem.domain.clock import Clock, Ids
 from tandem.domain.experiment_run import ExperimentRun, NotThisRunsOwner, RunPlan
+from tandem.domain.gate import seconds_to_pass
 from tandem.domain.limits import Limits
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.domain.starting_experiment import StartingExperiment
+from tandem.domain.strategy import LoadTestStrategy
 from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.telemetry import LogEvent, log, warn
 
@@ -84,7 +86,7 @@ class CreateTask:
         fresh.create_task(
             self._ids.new("ldtask_"),
             RunPlan(strategy, definition),
-            self._start_due(fresh, strategy.start_before_fault_sec, now),
+            self._start_due(fresh, strategy, now),
             now,
         )
         if run is None:
@@ -93,8 +95,11 @@ class CreateTask:
             uow.runs.save([fresh])
         return fresh
 
-    def _start_due(self, run: ExperimentRun, lead_seconds: int, now: datetime) -> datetime:
-        """When to start the load: before a fixed fault by the lead and the engine's own start, but not in the past."""
+    def _start_due(self, run: ExperimentRun, strategy: LoadTestStrategy, now: datetime) -> datetime:
+        """When to start the load: before a fixed fault by the engine's own start, and by the lead or, if that takes
+        longer, the time in which a load can pass the gate; but not in the past.
+        """
         if run.fault_at is None:
             return now
-        return max(now, run.fault_at - timedelta(seconds=lead_seconds + self._limits.engine_start))
+        lead = max(strategy.start_before_fault_sec, seconds_to_pass(strategy.gate.bounds))
+        return max(now, run.fault_at - timedelta(seconds=lead + self._limits.engine_start))

@@ -6,7 +6,7 @@ from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import EngineError
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import LiveMetrics, in_all
+from tandem.domain.live_metrics import LiveMetrics, in_all
 from tandem.domain.load_part import LoadAddress
 from tandem.domain.ports import Database
 from tandem.domain.task import TaskStatus

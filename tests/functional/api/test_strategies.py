@@ -44,7 +44,7 @@ def test_a_strategy_is_created_with_defaults_and_can_be_read(api: Api, definitio
         "trafficDurationSec": 60,
         "abortOnLoadFailure": False,
         "stopOnCompletion": False,
-        "gate": {"timeoutSec": 60, "minThroughput": None, "maxErrorRate": None},
+        "gate": {"minSamples": 20, "minSeconds": 3, "minThroughput": None, "maxErrorRate": 0.5, "timeoutSec": 60},
         "slo": None,
         "engines": 1,
     }
@@ -57,7 +57,7 @@ def test_everything_that_can_be_said_is_kept(api: Api, definition: str) -> None:
         "trafficDurationSec": 86400,
         "abortOnLoadFailure": 1,
         "stopOnCompletion": True,
-        "gate": {"timeoutSec": 5, "minThroughput": 2.5, "maxErrorRate": 0.5},
+        "gate": {"minSamples": 7, "minSeconds": 4, "minThroughput": 2.5, "maxErrorRate": 1, "timeoutSec": 5},
         "slo": {"maxP95Ms": 300, "maxErrorRate": 0.01, "maxRecoverySec": 30, "minThroughputRatio": 0.9},
     }
 
@@ -125,6 +125,11 @@ def test_an_unknown_or_foreign_definition_is_404(api: Api, definition: str) -> N
         ({"enable": "1"}, ["enable"]),
         ({"gate": {"timeoutSec": 0}}, ["gate.timeoutSec"]),
         ({"gate": {"timeoutSec": 3601}}, ["gate.timeoutSec"]),
+        ({"gate": {"timeoutSec": 3}}, ["gate.timeoutSec"]),
+        ({"gate": {"timeoutSec": 30, "minSeconds": 30}}, ["gate.timeoutSec"]),
+        ({"gate": {"minSamples": 0, "minSeconds": -1}}, ["gate.minSamples", "gate.minSeconds"]),
+        ({"gate": {"minSeconds": 10}, "trafficDurationSec": 10}, ["trafficDurationSec"]),
+        ({"trafficDurationSec": 3}, ["trafficDurationSec"]),
         ({"gate": {"minThroughput": -1, "maxErrorRate": 1.5}}, ["gate.minThroughput", "gate.maxErrorRate"]),
         ({"gate": {"maxErrorRate": True}}, ["gate.maxErrorRate"]),
         ({"gate": {"minThroughput": 10**400}}, ["gate.minThroughput"]),
@@ -161,6 +166,8 @@ def test_an_update_changes_only_what_is_sent_and_checks_the_whole(api: Api, defi
 
     refused = api.post("update_load_test_strategy", id=new_id, trafficDurationSec=30)
     assert list(refused.fields) == ["trafficDurationSec"]
+    impossible = api.post("update_load_test_strategy", id=new_id, gate={"minSeconds": 60, "timeoutSec": 90})
+    assert list(impossible.fields) == ["trafficDurationSec"]
     assert api.post("update_load_test_strategy", id=new_id, definitionId=None).fields.keys() == {"definitionId"}
     cleared = api.post("update_load_test_strategy", id=new_id, slo=None, gate=None, trafficDurationSec=None).result
     assert (cleared["slo"], cleared["gate"]["timeoutSec"], cleared["trafficDurationSec"]) == (None, 60, 60)

@@ -9,7 +9,8 @@ from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun, Outcome, RunPlan
 from tandem.domain.limits import Limits
-from tandem.domain.load_engine import EngineStatus, LiveMetrics, StatusAnswer, in_all
+from tandem.domain.live_metrics import LiveMetrics, in_all
+from tandem.domain.load_engine import EngineStatus, StatusAnswer
 from tandem.domain.load_part import divided
 from tandem.domain.messages import Channel, EventName
 from tandem.domain.task import TaskStatus

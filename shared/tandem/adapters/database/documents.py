@@ -7,6 +7,8 @@ from pydantic import TypeAdapter
 
 from tandem.domain.definition import UrlCase
 from tandem.domain.experiment_run import RunPlan
+from tandem.domain.gate import GateFigures
+from tandem.domain.generator_health import GeneratorHealth
 from tandem.domain.load_part import LoadPart
 from tandem.domain.strategy import Slo
 
@@ -14,6 +16,10 @@ URL_CASE: TypeAdapter[UrlCase | None] = TypeAdapter(UrlCase | None, config={"def
 SLO: TypeAdapter[Slo | None] = TypeAdapter(Slo | None, config={"defer_build": True})
 RUN_PLAN: TypeAdapter[RunPlan | None] = TypeAdapter(RunPlan | None, config={"defer_build": True})
 LOAD_PARTS: TypeAdapter[list[LoadPart]] = TypeAdapter(list[LoadPart], config={"defer_build": True})
+GATE_FIGURES: TypeAdapter[GateFigures | None] = TypeAdapter(GateFigures | None, config={"defer_build": True})
+GENERATORS: TypeAdapter[dict[str, GeneratorHealth]] = TypeAdapter(
+    dict[str, GeneratorHealth], config={"defer_build": True}
+)
 
 
 def to_json(value: Any) -> str:

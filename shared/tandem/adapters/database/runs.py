@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal,
 from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.bulk_update import BulkUpdate
-from tandem.adapters.database.documents import LOAD_PARTS, RUN_PLAN
+from tandem.adapters.database.documents import GATE_FIGURES, GENERATORS, LOAD_PARTS, RUN_PLAN
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.database.row_documents import RowDocument
 from tandem.domain.engine_state import StopReason
@@ -271,6 +271,12 @@ def _memory(run: ExperimentRun) -> dict[str, Any]:
     # Written for a load on several engines alone: all others cost no more than they did.
     derived["engines"] = len(run.parts) or None
     derived["parts"] = LOAD_PARTS.dump_json(run.parts, exclude_none=True).decode() if run.parts else None
+    derived["gate_figures"] = (
+        None if run.gate_figures is None else GATE_FIGURES.dump_json(run.gate_figures, exclude_defaults=True).decode()
+    )
+    derived["generators"] = (
+        GENERATORS.dump_json(run.generators, exclude_defaults=True).decode() if run.generators else None
+    )
     return {name: getattr(run, name) for name in _PLAIN_FIELDS} | derived
 
 
@@ -350,5 +356,7 @@ def _run(row: Mapping[str, Any]) -> ExperimentRun:
         task=task,
         loaded_status=None if task is None else task.status,
         parts=_parts(row["run_parts"]),
+        gate_figures=None if row["run_gate_figures"] is None else GATE_FIGURES.validate_json(row["run_gate_figures"]),
+        generators={} if row["run_generators"] is None else GENERATORS.validate_json(row["run_generators"]),
         **plain,
     )

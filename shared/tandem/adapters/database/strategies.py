@@ -106,6 +106,8 @@ def _content(strategy: LoadTestStrategy) -> dict[str, Any]:
         "gate_timeout_sec": strategy.gate.timeout_sec,
         "gate_min_throughput": strategy.gate.min_throughput,
         "gate_max_error_rate": strategy.gate.max_error_rate,
+        "gate_min_samples": strategy.gate.min_samples,
+        "gate_min_seconds": strategy.gate.min_seconds,
         "slo": None if strategy.slo is None else SLO.dump_json(strategy.slo).decode(),
         "engines": strategy.engines,
     }
@@ -124,7 +126,13 @@ def _strategy(row: Row[Any]) -> LoadTestStrategy:
         traffic_duration_sec=row.traffic_duration_sec,
         abort_on_load_failure=bool(row.abort_on_load_failure),
         stop_on_completion=bool(row.stop_on_completion),
-        gate=Gate(row.gate_timeout_sec, row.gate_min_throughput, row.gate_max_error_rate),
+        gate=Gate(
+            row.gate_timeout_sec,
+            row.gate_min_throughput,
+            row.gate_max_error_rate,
+            row.gate_min_samples,
+            row.gate_min_seconds,
+        ),
         slo=None if row.slo is None else SLO.validate_json(row.slo),
         engines=row.engines,
     )

@@ -116,6 +116,8 @@ strategy = Table(
     Column("gate_timeout_sec", Integer, nullable=False),
     Column("gate_min_throughput", Double(asdecimal=False)),
     Column("gate_max_error_rate", Double(asdecimal=False)),
+    Column("gate_min_samples", Integer),
+    Column("gate_min_seconds", Integer),
     Column("slo", _DOCUMENT),
     Column("engines", SmallInteger, nullable=False, server_default=text("1")),
     Column("live", SmallInteger),
@@ -211,6 +213,9 @@ run = Table(
     # Of a load on several engines: on how many, and what is known of each part; NULL for all others.
     Column("engines", SmallInteger),
     Column("parts", _DOCUMENT),
+    # What the gate's last look found, and how each engine's machine fared; NULL until there is any.
+    Column("gate_figures", Text),
+    Column("generators", _DOCUMENT),
     UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),
     UniqueConstraint("task_id", name="uk_run_task_id"),
     Index("idx_run_settled", "settled", "id"),

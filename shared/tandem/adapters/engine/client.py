@@ -22,12 +22,12 @@ from tandem.adapters.engine.wire import (
     start_body,
 )
 from tandem.domain.errors import DashboardPending, EngineAnsweredWrongly, EngineError, EngineRefused
+from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.load_engine import (
     Deletion,
     EngineEvent,
     EngineResults,
     EngineRun,
-    LiveMetrics,
     StartLoad,
     StatusAnswer,
     StopAnswer,

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from tandem.domain.errors import EngineError, EngineRefused
+from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.load_engine import (
     Deletion,
     EngineEvent,
     EngineResults,
     EngineRun,
-    LiveMetrics,
     LoadEngine,
     StartLoad,
     StopAnswer,

@@ -6,8 +6,10 @@ from typing import Annotated, Any, TypeVar
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
+from tandem.adapters.engine.figures_wire import CountsWire, OptionalGenerator, RecentWire, TopErrorWire
 from tandem.domain.errors import EngineAnsweredWrongly
-from tandem.domain.load_engine import EngineEvent, EngineResults, EngineRun, EngineStatus, LiveMetrics, StartLoad
+from tandem.domain.live_metrics import LiveMetrics
+from tandem.domain.load_engine import EngineEvent, EngineResults, EngineRun, EngineStatus, StartLoad
 
 _LONGEST_ERROR_MESSAGE = 2000
 
@@ -40,6 +42,7 @@ class RunWire(_Wire):
     reportPath: OptionalText = None  # noqa: N815
     logPath: OptionalText = None  # noqa: N815
     errorMessage: OptionalText = None  # noqa: N815
+    generator: OptionalGenerator = None
 
     def to_run(self, zone: tzinfo) -> EngineRun:
         return EngineRun(
@@ -53,11 +56,15 @@ class RunWire(_Wire):
             report_path=self.reportPath,
             log_path=self.logPath,
             error_message=self.errorMessage[:_LONGEST_ERROR_MESSAGE] if self.errorMessage else None,
+            generator=None if self.generator is None else self.generator.to_health(),
         )
 
 
 class MetricsWire(_Wire):
-    """MetricsSnapshot. The gate lives by these figures, so an impossible one spoils the answer."""
+    """MetricsSnapshot. The gate lives by these figures, so an impossible one spoils the answer.
+
+    From ``recent`` on they are what our engine adds to the contract.
+    """
 
     totalRequests: Count  # noqa: N815
     successCount: Count | None = None  # noqa: N815
@@ -69,6 +76,14 @@ class MetricsWire(_Wire):
     maxResponseTime: FiniteFloat = 0.0  # noqa: N815
     minResponseTime: FiniteFloat = 0.0  # noqa: N815
     timestamp: int | None = None
+    recent: RecentWire | None = None
+    wholeSeconds: Count | None = None  # noqa: N815
+    topError: TopErrorWire | None = None  # noqa: N815
+    setUp: CountsWire | None = None
+    tearDown: CountsWire | None = None
+    untoldSamples: Count | None = None  # noqa: N815
+    groupsKnown: bool | None = None  # noqa: N815
+    generator: OptionalGenerator = None
 
     def to_metrics(self) -> LiveMetrics:
         if self.errorCount is not None:
@@ -90,6 +105,14 @@ class MetricsWire(_Wire):
             max_response_ms=self.maxResponseTime,
             min_response_ms=self.minResponseTime,
             at=_from_epoch_ms(self.timestamp),
+            recent=None if self.recent is None else self.recent.to_recent(),
+            whole_seconds=self.wholeSeconds,
+            top_error=None if self.topError is None else self.topError.to_error(),
+            set_up=None if self.setUp is None else self.setUp.to_counts(),
+            tear_down=None if self.tearDown is None else self.tearDown.to_counts(),
+            untold_samples=self.untoldSamples,
+            groups_known=self.groupsKnown,
+            generator=None if self.generator is None else self.generator.to_health(),
         )
 
 
