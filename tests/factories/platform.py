@@ -12,12 +12,15 @@ from tandem.adapters.database.transactions import SqlDatabase
 from tandem.domain.audit import AuditEntry
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.ports import UnitOfWork
+from tandem.domain.strategy import Gate
 from tandem.domain.unsettled_run import UnsettledRun
 
 from local.stack import LocalStack
 from tests.factories.experiments import definition, strategy
 
 BUS = "tandem-local"
+FIRST_SAMPLE_WILL_DO = Gate(max_error_rate=1, min_samples=1, min_seconds=0)
+"""A gate that asks explicitly for less than by default, so that a test of something else is not slowed by it."""
 T = TypeVar("T")
 
 
@@ -78,7 +81,12 @@ class Platform:
     def _plan(self, experiment_id: str, changes: Mapping[str, Any], threads: int = 1) -> "Experiment":
         mark = uuid.uuid4().hex[:12]
         planned = definition(definition_id=f"ldef_{mark}", name=mark, threads=threads)
-        chosen: dict[str, Any] = {"start_before_fault_sec": 0, "traffic_duration_sec": 60, **changes}
+        chosen: dict[str, Any] = {
+            "start_before_fault_sec": 0,
+            "traffic_duration_sec": 60,
+            "gate": FIRST_SAMPLE_WILL_DO,
+            **changes,
+        }
         kept = strategy(
             strategy_id=f"lstrategy_{mark}", definition_id=planned.definition_id, experiment_id=experiment_id, **chosen
         )

@@ -81,6 +81,7 @@ class Traps:
     traffic: bool = True  # False: the process runs and sends nothing
     throughput: float = 50.0  # requests/s
     error_rate: float = 0.0  # 0..1
+    errors_until_seconds: float | None = None  # so long after the start requests fail at ``error_rate``, then none
     dies_after_seconds: float | None = None  # the run fails by itself
     completes_after_seconds: float | None = None  # a plan with its own end
     duration_ends_as_stopped: bool = False  # trap 3

@@ -103,7 +103,9 @@ class VirtualRun:
         return max(0, int(sending * self.traps.throughput))
 
     def errors(self, now: float) -> int:
-        return int(self.samples(now) * self.traps.error_rate)
+        until = self.traps.errors_until_seconds
+        moment = now if until is None else min(now, self.started + until)
+        return int(self.samples(moment) * self.traps.error_rate)
 
     def jtl(self, now: float) -> bytes:
         """A result file as JMeter writes it, as far as it has grown; every whole error turn is a failed row."""

@@ -40,7 +40,7 @@ SHAPES = {
     "duration": st.sampled_from([2, 10, 30, 90, 600]),
     "aborts": st.booleans(),
     "stop_on_completion": st.booleans(),
-    "gate": st.sampled_from([Gate(timeout_sec=3), Gate(timeout_sec=8, min_throughput=10.0, max_error_rate=0.2)]),
+    "gate": st.sampled_from([Gate(timeout_sec=8), Gate(timeout_sec=12, min_throughput=10.0, max_error_rate=0.2)]),
     "fault_seconds": st.sampled_from([None, None, 3.0, 40.0, 900.0]),
     "fault_in": st.sampled_from([None, None, 2.0, 12.0, 45.0]),
     "copies": st.lists(SOON, min_size=1, max_size=3),

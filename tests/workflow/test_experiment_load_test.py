@@ -1,17 +1,25 @@
 """The ASL file itself, path by path."""
 
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from tandem.domain.fault_window import FaultWindow, WindowSource
 from tandem.domain.strategy import Gate
 from tandem.domain.timestamps import iso_utc, to_millis
 
-from tests.factories.platform import Platform, until
+from tests.factories.platform import Experiment, Platform, until
 from tests.fakes.engine_traps import DEPLOYED, Call, Fault, FaultKind
 from tests.fakes.trap_engine import TrapEngine
+
+
+def gate_of(experiment: Experiment) -> dict[str, Any]:
+    """The traffic check as a user sees it in the task."""
+    answer = experiment.platform.get("GetLoadTestTask", experimentTaskId=experiment.experiment_task_id)
+    return {} if answer.status_code == 404 else dict(answer.json()["result"]["gate"])
 
 
 def test_a_load_goes_before_the_fault_through_it_and_ends_after_it(platform: Platform, engine: TrapEngine) -> None:
@@ -178,7 +186,7 @@ def test_a_good_end_during_the_lead_time_opens_no_window_and_the_load_runs_on(pl
 @pytest.mark.parametrize("aborts", [True, False])
 def test_a_load_without_requests_is_no_load(platform: Platform, engine: TrapEngine, aborts: bool) -> None:
     engine.set_traps(replace(DEPLOYED, traffic=False))
-    experiment = platform.plan(gate=Gate(timeout_sec=2), abort_on_load_failure=aborts)
+    experiment = platform.plan(gate=Gate(timeout_sec=4), abort_on_load_failure=aborts)
     experiment.starts()
     assert experiment.reaches("FAILED") == "FAILED"
     run = experiment.settles()
@@ -195,11 +203,49 @@ def test_a_load_without_requests_is_no_load(platform: Platform, engine: TrapEngi
 
 def test_a_gate_asks_for_throughput_and_tells_what_it_measured(platform: Platform, engine: TrapEngine) -> None:
     engine.set_traps(replace(DEPLOYED, throughput=5.0))
-    experiment = platform.plan(gate=Gate(timeout_sec=2, min_throughput=50), abort_on_load_failure=True)
+    experiment = platform.plan(gate=Gate(timeout_sec=7, min_throughput=50), abort_on_load_failure=True)
     experiment.starts()
+    asked = until(lambda: gate if (gate := gate_of(experiment)).get("measured") else None, "a look")
+    assert asked["wanted"] == {
+        "minSamples": 20,
+        "minSeconds": 3,
+        "minThroughput": 50,
+        "maxErrorRate": 0.5,
+        "timeoutSec": 7,
+    }
+    assert asked["until"] is not None
     reason = experiment.hears("ExperimentAbortRequested")["reason"]
-    assert "requests/s" in reason
-    assert "at least 50 requests/s" in reason
+    assert re.search(r"the load was not proven within 7 s: [0-9.]+ requests/s \(gate wants at least 50\)", reason)
+    assert re.search(r"JMeter log: results/\S+/jmeter.log", reason)
+    measured = gate_of(experiment)["measured"]
+    assert measured["samples"] >= 20
+    assert measured["seconds"] >= 3
+    assert measured["requestsPerSec"] == pytest.approx(5, abs=1)
+    assert measured["errorRate"] == 0
+    experiment.settles()
+
+
+def test_a_load_that_fails_is_never_proven(platform: Platform, engine: TrapEngine) -> None:
+    engine.set_traps(replace(DEPLOYED, error_rate=1.0))
+    experiment = platform.plan(gate=Gate(timeout_sec=8))
+    experiment.starts()
+    window = experiment.hears("FaultWindowOpen")
+    assert window["loadProven"] is False
+    assert re.search(r"100 % of \d+ requests failed in the last \S+ s \(gate allows 50 %\)", window["reason"])
+    run = experiment.settles()
+    assert run.started_task.status == "FAILED"
+    assert run.load_proven_at is None
+
+
+def test_a_service_that_heals_while_the_gate_looks_is_proven(platform: Platform, engine: TrapEngine) -> None:
+    engine.set_traps(replace(DEPLOYED, error_rate=1.0))
+    experiment = platform.plan(gate=Gate(timeout_sec=25))
+    experiment.starts()
+    until(lambda: experiment.run and experiment.run.load_started_at, "samples")
+    engine.set_traps_for(experiment.task_id, replace(DEPLOYED, errors_until_seconds=4.0, error_rate=1.0))
+    window = experiment.hears("FaultWindowOpen")
+    assert window["loadProven"] is True
+    experiment.finishes()
     experiment.settles()
 
 

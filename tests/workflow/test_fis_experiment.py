@@ -110,7 +110,7 @@ def test_a_load_that_is_never_proven_means_no_fault_when_the_strategy_aborts(
     platform: Platform, engine: TrapEngine
 ) -> None:
     engine.set_traps(replace(DEPLOYED, traffic=False))
-    experiment = platform.plan_fault(TWO_ACTIONS, gate=Gate(timeout_sec=2), abort_on_load_failure=True)
+    experiment = platform.plan_fault(TWO_ACTIONS, gate=Gate(timeout_sec=4), abort_on_load_failure=True)
     experiment.starts()
     assert experiment.settles().started_task.status == "FAILED"
     assert experiment.workflow_ends() == "FAILED"
@@ -121,7 +121,7 @@ def test_a_load_that_is_never_proven_means_no_fault_when_the_strategy_aborts(
 
 def test_without_abort_the_fault_comes_though_the_load_is_not_proven(platform: Platform, engine: TrapEngine) -> None:
     engine.set_traps(replace(DEPLOYED, traffic=False))
-    experiment = platform.plan_fault(TWO_ACTIONS, gate=Gate(timeout_sec=2))
+    experiment = platform.plan_fault(TWO_ACTIONS, gate=Gate(timeout_sec=4))
     experiment.starts()
     run = experiment.settles()
     assert run.window_load_proven is False

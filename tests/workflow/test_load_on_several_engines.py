@@ -87,7 +87,7 @@ def test_both_engines_run_their_share_and_stopped_means_both(platform: Platform,
 
 def test_samples_of_one_engine_alone_do_not_prove_the_load(platform: Platform, engines: list[TrapEngine]) -> None:
     engines[1].add_fault(Fault(FaultKind.ERROR_500, frozenset({Call.METRICS}), calls=None))
-    experiment = platform.plan(threads=THREADS, engines=2, gate=Gate(timeout_sec=3))
+    experiment = platform.plan(threads=THREADS, engines=2, gate=Gate(timeout_sec=4))
     experiment.starts()
     window = experiment.hears("FaultWindowOpen")
     assert window["loadProven"] is False
