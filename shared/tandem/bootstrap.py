@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tandem.services.get_statistics import GetStatistics
     from tandem.services.get_strategy import GetStrategy, QueryStrategies
     from tandem.services.get_timeseries import GetTimeseries
+    from tandem.services.learn_capabilities import LearnCapabilities
     from tandem.services.learn_fault_window import LearnFaultWindow
     from tandem.services.manage_engines import ManageEngines
     from tandem.services.migrate_database import MigrateDatabase
@@ -137,6 +138,12 @@ class Application:
         from tandem.services.engine_pool import EnginePool
 
         return EnginePool(self.database, self.settings.engines, self.connect_engine, self.clock)
+
+    @cached_property
+    def capabilities(self) -> "LearnCapabilities":
+        from tandem.services.learn_capabilities import LearnCapabilities
+
+        return LearnCapabilities(self.engines, self.clock)
 
     @cached_property
     def connect_engine(self) -> "Callable[[str], LoadEngine]":

@@ -60,6 +60,17 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LoadEngin
             yield HttpLoadEngine(EngineSettings(request.param))
 
 
+def test_what_an_engine_can_load_is_said_by_ours_alone(engine: LoadEngine, request: pytest.FixtureRequest) -> None:
+    told = engine.capabilities()
+    if "shipped" in request.node.name:
+        assert told is not None
+        assert not told.lacks_element("HTTPSamplerProxy")
+        assert not told.lacks_function("__P")
+        assert told.lacks_element("nobody.has.ThisSampler")
+    elif "http" not in request.node.name:
+        assert told is None
+
+
 def load(engine: LoadEngine, duration: int) -> StartLoad:
     plan = engine.upload_plan(PLAN.name, iter([PLAN.read_bytes()]))
     return StartLoad(

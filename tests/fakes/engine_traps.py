@@ -17,6 +17,7 @@ class Call(StrEnum):
     EVENTS = "EVENTS"
     SUMMARY = "SUMMARY"
     HEALTH = "HEALTH"
+    CAPABILITIES = "CAPABILITIES"
     METRICS = "METRICS"
     STREAM = "STREAM"
     FILE = "FILE"

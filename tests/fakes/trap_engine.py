@@ -39,6 +39,7 @@ _ROUTES: Sequence[tuple[str, str, Call]] = (
     ("GET", r"/api/loadtest/events/(?P<id>[^/]+)", Call.EVENTS),
     ("GET", r"/api/loadtest/summary/(?P<id>[^/]+)", Call.SUMMARY),
     ("GET", r"/api/loadtest/health", Call.HEALTH),
+    ("GET", r"/api/loadtest/capabilities", Call.CAPABILITIES),
     ("GET", r"/api/metrics/stream/(?P<id>[^/]+)", Call.STREAM),
     ("GET", r"/api/metrics/(?P<id>[^/]+)", Call.METRICS),
     ("GET", r"/(?:results|reports)/(?P<dir>[^/]+)/(?P<file>results\.jtl|index\.html)", Call.FILE),
@@ -97,6 +98,8 @@ class TrapEngine:
         self.token: str | None = None
         # Whether it has our engine's addition to the contract.
         self.deletes = False
+        # What it says that it can load; None: it has no such call, as a deployed engine.
+        self.capabilities: dict[str, object] | None = None
         # How a load gets its id.
         self.new_id: Callable[[], str] = lambda: secrets.token_hex(4)
         self.calls: list[CallRecord] = []
@@ -288,9 +291,11 @@ class TrapEngine:
                     return self._ok([self._execution(run) for run in newest[:_LIST_LIMIT]])
                 case Call.HEALTH:
                     return self._ok(self._health())
+                case Call.CAPABILITIES if self.capabilities is not None:
+                    return self._ok(self.capabilities)
                 case Call.FILE:
                     return self._file(parts["dir"], parts["file"])
-                case Call.OTHER:
+                case Call.CAPABILITIES | Call.OTHER:
                     return self._not_found("no such endpoint")
             return self._of_run(call, parts["id"], query)
 

@@ -21,6 +21,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from tandem.domain.engine_capabilities import EngineCapabilities
 from tandem.domain.errors import EngineError
 from tandem.domain.generator_health import GeneratorHealth
 from tandem.domain.live_metrics import LiveMetrics
@@ -209,6 +210,10 @@ class LoadEngine(Protocol):
 
         Raises ``DashboardPending`` while there is none, ``EngineRefused`` when the engine has one but packs none.
         """
+        ...
+
+    def capabilities(self) -> EngineCapabilities | None:
+        """What the engine can load and run; ``None`` when it is one that does not say. Answers or raises in seconds."""
         ...
 
     def health(self) -> bool:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from tandem.adapters.engine.client import HttpLoadEngine
 from tandem.adapters.engine.settings import EngineSettings
+from tandem.domain.engine_capabilities import EngineCapabilities
 from tandem.domain.engine_state import Ended, StopOrder, StopReason, TaskFacts, Unchanged, judge
 from tandem.domain.errors import (
     EngineAnsweredWrongly,
@@ -283,6 +284,25 @@ def test_results_are_deleted_where_the_engine_offers_it(engine: TrapEngine) -> N
     whole.stop(run.execution_id)
     assert [whole.delete_results(run.execution_id) for _ in range(2)] == [Deletion.GONE, Deletion.GONE]
     assert whole.status(run.execution_id) is None
+
+
+def test_an_engine_that_does_not_say_what_it_can_load_is_not_judged(engine: TrapEngine) -> None:
+    whole = client(engine, capabilities_call_seconds=0.6)
+    assert whole.capabilities() is None
+    engine.capabilities = {"engine": "tandem", "elements": ["ThreadGroup"], "functions": None, "unknown": {"a": 1}}
+    told = whole.capabilities()
+    assert told == EngineCapabilities(engine="tandem", elements=frozenset({"ThreadGroup"}))
+    assert told.lacks_element("kg.apc.jmeter.threads.UltimateThreadGroup")
+    assert not told.lacks_element("ThreadGroup")
+    assert not told.lacks_function("__P")
+    engine.capabilities = {"elements": "ThreadGroup"}
+    with pytest.raises(EngineAnsweredWrongly, match="elements"):
+        whole.capabilities()
+    engine.add_fault(Fault(FaultKind.HANG, on=frozenset({Call.CAPABILITIES}), seconds=5.0))
+    begun = time.monotonic()
+    with pytest.raises(EngineAnswerLost):
+        whole.capabilities()
+    assert time.monotonic() - begun < 3
 
 
 # --- traps of the API -------------------------------------------------------------------------------------------

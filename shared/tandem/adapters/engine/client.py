@@ -11,6 +11,7 @@ from tandem.adapters.engine.result_path import dashboard_target, result_file_tar
 from tandem.adapters.engine.settings import EngineSettings
 from tandem.adapters.engine.transport import LARGE_ANSWER_BYTES, Transport
 from tandem.adapters.engine.wire import (
+    CapabilitiesWire,
     MetricsWire,
     ResultsWire,
     RunWire,
@@ -21,6 +22,7 @@ from tandem.adapters.engine.wire import (
     relative_to_data_root,
     start_body,
 )
+from tandem.domain.engine_capabilities import EngineCapabilities
 from tandem.domain.errors import DashboardPending, EngineAnsweredWrongly, EngineError, EngineRefused
 from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.load_engine import (
@@ -176,6 +178,16 @@ class HttpLoadEngine:
             if error_of(answer, doing) is None:
                 raise EngineRefused("the engine does not pack its dashboards")
         raise DashboardPending("the engine has no dashboard of this run yet")
+
+    def capabilities(self) -> EngineCapabilities | None:
+        """What the engine can load; an engine without this addition to the contract answers 404, 405 or 501."""
+        doing = "asking what it can load"
+        answer = self._transport.read(
+            "/api/loadtest/capabilities", doing, call_seconds=self._settings.capabilities_call_seconds
+        )
+        if answer.status in {404, 405, 501}:
+            return None
+        return read(CapabilitiesWire, data_of(answer, doing), doing).to_capabilities()
 
     def health(self) -> bool:
         """Whether the engine says UP; ``False`` also when it gives no usable answer."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+from tandem.domain.engine_capabilities import EngineCapabilities
 from tandem.domain.errors import EngineError, EngineRefused
 from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.load_engine import (
@@ -89,6 +90,10 @@ class MeasuredEngine:
     def open_dashboard(self, report_path: str) -> AbstractContextManager[Iterator[bytes]]:
         # Not measured: that a dashboard takes its time is no trouble.
         return self._engine.open_dashboard(report_path)
+
+    def capabilities(self) -> EngineCapabilities | None:
+        with self._measured(EngineCall.READ):
+            return self._engine.capabilities()
 
     def health(self) -> bool:
         began = time.monotonic()

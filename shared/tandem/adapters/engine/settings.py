@@ -30,6 +30,7 @@ class EngineSettings:
     silence_seconds: float = 10.0
     read_call_seconds: float = 15.0
     status_call_seconds: float = 4.0
+    capabilities_call_seconds: float = 4.0
     start_call_seconds: float = 25.0
     stop_call_seconds: float = 60.0
     upload_call_seconds: float = 300.0

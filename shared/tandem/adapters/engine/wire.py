@@ -7,6 +7,7 @@ import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from tandem.adapters.engine.figures_wire import CountsWire, OptionalGenerator, RecentWire, TopErrorWire
+from tandem.domain.engine_capabilities import EngineCapabilities
 from tandem.domain.errors import EngineAnsweredWrongly
 from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.load_engine import EngineEvent, EngineResults, EngineRun, EngineStatus, StartLoad
@@ -144,6 +145,33 @@ def _whole_url(base_url: str, told: str | None) -> str | None:
     if told is None or told.startswith(("http://", "https://")):
         return told
     return f"{base_url.rstrip('/')}/{told.lstrip('/')}"
+
+
+class CapabilitiesWire(_Wire):
+    """What an engine can load. A list that is left out or null is not known; one that is no list spoils the answer."""
+
+    engine: OptionalText = None
+    engineVersion: OptionalText = None  # noqa: N815
+    jmeterVersion: OptionalText = None  # noqa: N815
+    javaVersion: OptionalText = None  # noqa: N815
+    elements: frozenset[str] | None = None
+    functions: frozenset[str] | None = None
+    plugins: tuple[str, ...] | None = None
+    protocols: tuple[str, ...] | None = None
+    features: frozenset[str] = frozenset()
+
+    def to_capabilities(self) -> EngineCapabilities:
+        return EngineCapabilities(
+            engine=self.engine,
+            engine_version=self.engineVersion,
+            jmeter_version=self.jmeterVersion,
+            java_version=self.javaVersion,
+            elements=self.elements,
+            functions=self.functions,
+            plug_ins=self.plugins,
+            protocols=self.protocols,
+            features=self.features,
+        )
 
 
 class UploadWire(_Wire):
