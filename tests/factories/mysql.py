@@ -18,19 +18,23 @@ _FAST = (
     "--innodb-flush-method=nosync",
     "--performance-schema=OFF",
 )
-# As the parameter group of template.yaml has it, and a time zone besides that is not UTC: we hold nothing but UTC.
-STRICT_OPTIONS = (
+OTHER_OPTIONS = (
     "--default-time-zone=+08:00",
     "--collation-server=utf8mb4_bin",
     "--require-secure-transport=ON",
 )
+"""As the parameter group of template.yaml has it, and a time zone that is not UTC, which is all that the rows hold."""
 
 
 @contextmanager
 def private_mysql(directory: Path, options: Sequence[str] = ()) -> Iterator[DatabaseServer]:
-    """Start a server below ``directory``, with ``options`` of its own besides; end it afterwards. Raises NoServer."""
+    """Start a server below ``directory``; end it afterwards. Raises NoServer.
+
+    ``options``: its own besides, and those of TANDEM_TEST_MYSQL_OPTIONS.
+    """
     _copy_fresh_data(directory)
-    server = DatabaseServer(ServerKind.MYSQL, directory, choose(0, "--port"), [*_FAST, *options])
+    given = os.environ.get("TANDEM_TEST_MYSQL_OPTIONS", "").split()
+    server = DatabaseServer(ServerKind.MYSQL, directory, choose(0, "--port"), [*_FAST, *given, *options])
     server.start()
     try:
         yield server

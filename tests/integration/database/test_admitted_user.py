@@ -65,6 +65,16 @@ def test_tls_is_asked_of_it_where_we_use_it_ourselves(admin: Engine) -> None:
     assert "REQUIRE SSL" in shown
 
 
+def test_a_password_that_the_driver_cannot_send_is_refused_before_the_user_is_made(admin: Engine) -> None:
+    with pytest.raises(ValueError, match="outside Latin-1") as caught:
+        admit(admin, "hunter2 🗝")
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    with admin.connect() as connection:
+        made = connection.execute(text("SELECT COUNT(*) FROM mysql.user WHERE user = 'admitted_user'"))
+        assert made.scalar_one() == 0
+
+
 def test_a_password_is_in_no_error(admin: Engine) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever the server says to a name that is too long
         DatabaseUsers(admin, Login("x" * 300, "hunter2"), tls=False).admit()

@@ -32,6 +32,12 @@ ATTEMPTS = 4
 _DEADLOCK, _LOCK_WAIT = 1213, 1205
 # MySQL's and PyMySQL's words for "the connection is gone" and "this server does not take writes now".
 _GONE = frozenset({2003, 2006, 2013, 2014, 2055, 1040, 1053, 1077, 1079, 1129, 1152, 1158, 1160, 1161, 1927, 4031, 0})
+# Of servers that are there and cannot serve: out of disk (1021, 1114), memory (1037, 1041) or threads (1135), the
+# user's limits (1203, 1226), account (3118, MariaDB 4151) or password (1820, 1862), no TLS (2026), a statement's time
+# limit (3024, MariaDB 1969), offline_mode (3032), a commit that the group did not take (3100, 3101).
+_UNFIT = frozenset(
+    {1021, 1037, 1041, 1114, 1135, 1203, 1226, 1820, 1862, 1969, 2026, 3024, 3032, 3100, 3101, 3118, 4151}
+)
 _READ_ONLY = frozenset({1290, 1792, 1836})
 _SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 
@@ -134,7 +140,7 @@ def _is_outage(error: DBAPIError) -> bool:
     if error.connection_invalidated or _sqlite_unusable(error):
         return True
     # A password that is refused is one that is being rotated: in a moment secret and server agree again.
-    return _code(error) in _GONE | _READ_ONLY | {_DEADLOCK, _LOCK_WAIT, ACCESS_DENIED} or isinstance(
+    return _code(error) in _GONE | _UNFIT | _READ_ONLY | {_DEADLOCK, _LOCK_WAIT, ACCESS_DENIED} or isinstance(
         error, IntegrityError
     )
 

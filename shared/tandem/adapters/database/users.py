@@ -24,7 +24,18 @@ class DatabaseUsers:
         self._tls = tls
 
     def admit(self) -> str:
-        """Let the user in with the password as it is now, again if need be. Raises DatabaseUnavailable."""
+        """Let the user in with the password as it is now, again if need be.
+
+        Raises DatabaseUnavailable, and ValueError for a password that the functions could not send.
+        """
+        try:
+            self._login.password.encode("latin-1")
+        except UnicodeEncodeError:
+            # Nothing of it in the message, and no chain: the error of the codec holds the password.
+            raise ValueError(
+                f"the password of {self._login.name} has characters outside Latin-1, which PyMySQL cannot send: "
+                "choose another in the secret"
+            ) from None
         account = {"name": self._login.name, "password": self._login.password}
         identified = "IDENTIFIED BY %(password)s" + (" REQUIRE SSL" if self._tls else "")
         with outages_wrapped(), self._engine.connect() as connection:
