@@ -2,7 +2,7 @@
 
 Each step looks first: MySQL commits every change of a table by itself, and a migration that died goes on where it was.
 
-Revision: 0008
+Revision: 0009
 """
 
 import sqlalchemy as sa
@@ -10,8 +10,8 @@ from alembic import op
 from sqlalchemy import Column, Integer, Text
 from sqlalchemy.dialects import mysql
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
