@@ -4,18 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_CALL = re.compile(r"\$\{\s*(__\w+)")
 # Strict, as JMeter is: it trims neither names nor arguments, so "${__P( host )}" is another property.
 _FUNCTION = re.compile(r"(__\w+)\((.*)\)", re.DOTALL)
 _BASE_NAME = re.compile(r"[^/\\]*\Z")
 # __P(name,default) but __property(name,variable,default): https://jmeter.apache.org/usermanual/functions.html
 _DEFAULT_ARGUMENT = {"__P": 1, "__property": 2}
-_BRACE = re.compile(r"\$\{|\}")
 _PIECE = re.compile(r"\\.|[(){},]|[^\\(){},]+|\\", re.DOTALL)
 _MAX_NESTING = 20
-# Longer or deeper calls than any real one are listed by their name alone, or a hostile plan could cost minutes.
-_MAX_CALL = 65_536
-_MAX_CALL_NESTING = 8
 _MAX_LOOKUPS = 1_000
 _MAX_TEXT = 65_536
 
@@ -61,27 +56,6 @@ def resolve(expression: str, surroundings: Surroundings) -> Resolved:
     return Resolved("".join(text for text, _ in pieces), tuple(text for text, unknown in pieces if unknown), start)
 
 
-def function_calls(text: str) -> list[tuple[str, list[str]]]:
-    """List the functions called anywhere in a text, nested and escaped ones too, each with its raw arguments.
-
-    A call that is never closed, or longer or deeper than any real one, is listed without arguments.
-    """
-    if "${" not in text:
-        return []
-    calls: list[tuple[str, list[str]]] = [(name, []) for name in dict.fromkeys(_CALL.findall(text))]
-    opened: list[int] = []
-    for token in _BRACE.finditer(text):
-        if token.group() != "}":
-            opened.append(token.end())
-        elif opened:
-            start = opened.pop()
-            small = len(opened) < _MAX_CALL_NESTING and token.start() - start <= _MAX_CALL
-            call = _FUNCTION.fullmatch(text, start, token.start()) if small else None
-            if call is not None:
-                calls.append((call.group(1), _arguments(call.group(2))))
-    return calls
-
-
 def data_file_name(expression: str) -> str | None:
     """Return the last part of a path, as ``users.csv`` of ``${__P(dataDir,.)}/users.csv``; None when not plain text."""
     outside = list(expression)
@@ -112,8 +86,9 @@ class _Resolver:
             if opening > position:
                 pieces.append((expression[position:opening], False))
             body = _body(expression, opening + 2)
-            position = min(opening + len(body) + 3, len(expression))
-            value = self._value_of(body, nesting)
+            position = opening + len(body) + 3
+            # What is never closed is no variable to JMeter, which then sends the name itself.
+            value = self._value_of(body, nesting) if position <= len(expression) else None
             pieces.append((f"${{{body}}}", True) if value is None else (value, False))
         if position < len(expression):
             pieces.append((expression[position:], False))

@@ -4,7 +4,7 @@ Values are expressions as they stand in the plan (``${__P(host)}``); ``plan_expr
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -46,6 +46,12 @@ class ThreadGroupFact:
     loops: str | None
     scheduler: str
     duration: str | None
+    delay: str | None = None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether its samples are load: set-up and tear-down groups only prepare and clean up."""
+        return self.element.kind not in {"SetupThreadGroup", "PostThreadGroup"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class TargetFact:
     port: str = ""
     path: str = ""
     count: int = 1
+    is_http: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +89,12 @@ class FileUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileFact:
-    """A file besides the plan; ``file_name`` is empty when only a function call says it."""
+    """A file besides the plan, named in a value, or in a call of ``function`` (which JMeter looks up as it stands)."""
 
     element: PlanElement
     use: FileUse
     file_name: str
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +106,47 @@ class PluginFact:
 
 
 @dataclass(frozen=True, slots=True)
+class OddFact:
+    """Something that no JMeter writes, and that can mean another thing to JMeter than to a reader."""
+
+    element: PlanElement
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnlistedFact:
+    """Something that is not on the list of what is harmless; it matters where code is denied."""
+
+    element: PlanElement
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFact:
+    """A secret that is written out; ``what`` names the place of it and never repeats it."""
+
+    element: PlanElement
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedFact:
+    """An element's class or a function that JMeter has to have to open or run the plan; the first place of each."""
+
+    element: PlanElement
+    what: str
+    is_function: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFacts:
     """``variables`` holds every value that User Defined Variables give a name, in the plan's order.
 
     ``changing`` are the names of variables, and ``changing_properties`` of properties, that something gives a value
     while the test runs; ``any_may_change`` says that the names themselves are known only then (a CSV whose first line
     names them). ``disabled`` holds the topmost disabled elements; ``disabled_may_run`` that a Module Controller can
-    reach into them.
+    reach into them. ``properties_read`` are those that the plan asks for by name; ``serialised`` says, as an
+    expression, whether its thread groups run one after another.
     """
 
     name: str
@@ -119,9 +161,41 @@ class PlanFacts:
     any_may_change: bool
     disabled: tuple[PlanElement, ...]
     disabled_may_run: bool
+    odd: tuple[OddFact, ...] = ()
+    unlisted: tuple[UnlistedFact, ...] = ()
+    secrets: tuple[SecretFact, ...] = ()
+    used: tuple[UsedFact, ...] = ()
+    properties_read: frozenset[str] = frozenset()
+    serialised: str = "false"
+
+    def including(self, fragment: "PlanFacts") -> "PlanFacts":
+        """The facts of a plan together with those of a fragment that it includes; its groups do not run there."""
+        return replace(
+            self,
+            targets=self.targets + fragment.targets,
+            code=self.code + fragment.code,
+            files=self.files + fragment.files,
+            plugins=self.plugins + fragment.plugins,
+            variables={
+                name: tuple(dict.fromkeys((*self.variables.get(name, ()), *fragment.variables.get(name, ()))))
+                for name in {*self.variables, *fragment.variables}
+            },
+            changing=self.changing | fragment.changing,
+            changing_properties=self.changing_properties | fragment.changing_properties,
+            any_may_change=self.any_may_change or fragment.any_may_change,
+            disabled_may_run=self.disabled_may_run or fragment.disabled_may_run,
+            odd=self.odd + fragment.odd,
+            unlisted=self.unlisted + fragment.unlisted,
+            secrets=self.secrets + fragment.secrets,
+            used=self.used + fragment.used,
+            properties_read=self.properties_read | fragment.properties_read,
+        )
 
 
 class PlanReader(Protocol):
-    """Reads a plan once, from its start; raises InvalidTestPlan or TooLarge."""
+    """Reads a plan once, from its start; raises InvalidTestPlan or TooLarge.
 
-    def __call__(self, chunks: Iterable[bytes], limits: ReadLimits = ...) -> PlanFacts: ...
+    ``fragment``: the file is for an Include Controller, which needs no thread group.
+    """
+
+    def __call__(self, chunks: Iterable[bytes], limits: ReadLimits = ..., *, fragment: bool = False) -> PlanFacts: ...

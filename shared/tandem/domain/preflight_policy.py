@@ -16,9 +16,17 @@ class CodePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PreflightPolicy:
-    """``targets`` None: no list, a host other than the endpoint's is a warning. ``max_duration_sec`` in seconds."""
+    """``targets`` None: no list, a host other than the endpoint's is a warning. ``max_duration_sec`` in seconds,
+    ``max_heap`` as a definition's heap size.
+    """
 
     code: CodePolicy = CodePolicy.WARN
     targets: TargetAllowList | None = None
     max_threads: int | None = None
     max_duration_sec: int | None = None
+    max_heap: str | None = None
+
+    @property
+    def wants_to_read(self) -> bool:
+        """Whether a plan that nobody has read must not run."""
+        return self.targets is not None or self.code is CodePolicy.DENY

@@ -21,30 +21,48 @@ class FindingCode(StrEnum):
     CODE_ELEMENT = "CODE_ELEMENT"
     CODE_FUNCTION = "CODE_FUNCTION"
     CODE_PROPERTY = "CODE_PROPERTY"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    ODD_STRUCTURE = "ODD_STRUCTURE"
+    PLAN_NOT_READABLE = "PLAN_NOT_READABLE"
     TARGET_NOT_ALLOWED = "TARGET_NOT_ALLOWED"
     TARGET_DIFFERS = "TARGET_DIFFERS"
     TARGET_UNKNOWN = "TARGET_UNKNOWN"
     TOO_MANY_THREADS = "TOO_MANY_THREADS"
     TOO_LONG = "TOO_LONG"
+    TOO_MUCH_HEAP = "TOO_MUCH_HEAP"
+    FINITE_LOOPS = "FINITE_LOOPS"
+    SERIALISED_GROUPS = "SERIALISED_GROUPS"
+    DELAY_OVERRIDDEN = "DELAY_OVERRIDDEN"
+    OWN_RAMP_UP = "OWN_RAMP_UP"
+    THREADS_WRITTEN_OUT = "THREADS_WRITTEN_OUT"
     NO_SCHEDULER = "NO_SCHEDULER"
     UNRESOLVED = "UNRESOLVED"
     DATA_FILE_MISSING = "DATA_FILE_MISSING"
     EXTERNAL_FILE = "EXTERNAL_FILE"
     EXTERNAL_PLAN = "EXTERNAL_PLAN"
+    SECRET_IN_PLAN = "SECRET_IN_PLAN"  # noqa: S105 - no secret itself
     PLUGIN_ELEMENT = "PLUGIN_ELEMENT"
+    NOT_ON_ENGINE = "NOT_ON_ENGINE"
     DISABLED_PART = "DISABLED_PART"
     NOTHING_ENABLED = "NOTHING_ENABLED"
 
 
+FindingValues = tuple[tuple[str, str | int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``element`` is its name, ``path`` the names from the test plan down to it."""
+    """``element`` is its name, ``path`` the names from the test plan down to it.
+
+    ``message`` is English; ``values`` are what it is made of besides, by name, for other languages.
+    """
 
     code: FindingCode
     severity: Severity
     element: str
     path: str
     message: str
+    values: FindingValues = ()
 
 
 @dataclass(frozen=True, slots=True)

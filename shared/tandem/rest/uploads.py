@@ -25,13 +25,14 @@ class UploadPath(Parameters):
 
 
 class FindingView(Document):
-    """One thing that the preflight says of a plan."""
+    """One thing that the preflight says of a plan. ``values`` are what the message is made of, by name."""
 
     code: FindingCode
     severity: Severity
     element: str
     path: str
     message: str
+    values: dict[str, str | int]
 
     @classmethod
     def of(cls, finding: Finding) -> "FindingView":
@@ -41,6 +42,7 @@ class FindingView(Document):
             element=finding.element,
             path=finding.path,
             message=finding.message,
+            values=dict(finding.values),
         )
 
 

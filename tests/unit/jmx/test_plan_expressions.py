@@ -3,7 +3,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tandem.domain.plan_expressions import Surroundings, data_file_name, function_calls, resolve
+from tandem.domain.function_calls import FunctionCall, function_calls, hides_a_name
+from tandem.domain.plan_expressions import Surroundings, data_file_name, resolve
 
 KNOWN = Surroundings(
     {"host": "shop.example", "empty": ""},
@@ -65,15 +66,43 @@ def test_variables_that_multiply_each_other_end_in_good_time() -> None:
 
 def test_functions_are_listed_wherever_they_hide() -> None:
     calls = function_calls("a ${__P(x,${__groovy(1)})} \\${__eval(b)} ${ __jexl3 (2)} ${__open(")
-    assert {name for name, _ in calls} == {"__P", "__groovy", "__eval", "__jexl3", "__open"}
-    assert ("__P", ["x", "${__groovy(1)}"]) in calls
+    assert {call.name for call in calls} == {"__P", "__groovy", "__eval", "__jexl3", "__open"}
+    assert FunctionCall("__P", ("x", "${__groovy(1)}")) in calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${__Bean\\Shell(1)}",
+        "${\\__BeanShell(1)}",
+        "a${__V(${__Bean\\Shell(1)})}",
+        "${ __Bean\\Shell(1)}",
+        "${__V(a\\,${\\__BeanShell(1)})}",
+    ],
+)
+def test_a_backslash_in_a_name_hides_no_function(text: str) -> None:
+    assert "__BeanShell" in {call.name for call in function_calls(text)}
+    assert hides_a_name(text)
+
+
+@pytest.mark.parametrize("text", ["${__V(a\\,b)}", "a\\b", "${name}\\", "\\${name}"])
+def test_a_backslash_elsewhere_is_nothing_odd(text: str) -> None:
+    assert not hides_a_name(text)
+
+
+def test_the_index_of_a_loop_is_a_variable_of_jmeters_own() -> None:
+    assert function_calls("page ${__jm__Pages of a shop__idx}") == []
+
+
+def test_an_expression_that_is_never_closed_is_no_variable() -> None:
+    assert not resolve("${shop", KNOWN).known
 
 
 @given(st.text(alphabet="${}_aP(),\\ ", max_size=60))
 def test_any_text_can_be_resolved_and_searched(text: str) -> None:
     value = resolve(text, KNOWN)
     assert value.text.startswith(value.known_start)
-    assert all(name.startswith("__") for name, _ in function_calls(text))
+    assert all(call.name.startswith("__") for call in function_calls(text))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +110,7 @@ def test_any_text_can_be_resolved_and_searched(text: str) -> None:
 )
 def test_a_hostile_text_is_searched_in_good_time(text: str) -> None:
     began = time.monotonic()
-    assert {name for name, _ in function_calls(text)} == {"__a"}
+    assert {call.name for call in function_calls(text)} == {"__a"}
     assert not resolve(text, KNOWN).known
     assert time.monotonic() - began < 5
 

@@ -67,6 +67,7 @@ BILLION_LAUGHS = (
         '<!DOCTYPE p SYSTEM "http://127.0.0.1/a.dtd">',
         '<!DOCTYPE p PUBLIC "a" "http://127.0.0.1/a.dtd">',
         '<!DOCTYPE p [<!ATTLIST ThreadGroup enabled CDATA "false">]>',
+        "<!DOCTYPE p [<!-- ]><jmeterTestPlan/> -->]>",
     ],
 )
 def test_document_types_with_entities_or_from_outside_are_refused(prolog: str) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 from tandem.adapters.jmx.reader import read_plan
 from tandem.domain.preflight import MAX_FINDINGS_OF_A_CODE, judge
+from tandem.domain.preflight_case import LoadShape
 from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
 from tandem.domain.preflight_report import FindingCode, PreflightReport, Severity
 from tandem.domain.target import TargetAllowList
 
 PLANS = Path(__file__).parents[2] / "fixtures" / "plans"
-ENDPOINT = "http://127.0.0.1:8080"
-PROPERTIES = {"protocol": "http", "host": "127.0.0.1", "port": "8080", "path": ""}
+ENDPOINT = "http://127.0.0.1"
+PROPERTIES = {"protocol": "http", "host": "127.0.0.1", "port": "80", "path": ""}
 ONLY_LOOPBACK = PreflightPolicy(targets=TargetAllowList(["127.0.0.0/8"]))
 
 
@@ -21,10 +22,11 @@ def report_on(
     endpoint: str | None = ENDPOINT,
     data_files: tuple[str, ...] = (),
     replacing: tuple[str, str] = ("", ""),
+    shape: LoadShape | None = None,
 ) -> PreflightReport:
     text = (PLANS / name).read_text(encoding="utf-8")
     assert replacing[0] in text
-    return judge(read_plan([text.replace(*replacing).encode()]), policy, properties, endpoint, data_files)
+    return judge(read_plan([text.replace(*replacing).encode()]), policy, properties, endpoint, data_files, shape)
 
 
 def codes(report: PreflightReport) -> list[tuple[FindingCode, Severity]]:
@@ -153,16 +155,37 @@ def test_before_a_definition_gives_properties_what_depends_on_them_is_a_warning(
     assert codes(report) == [
         (FindingCode.TARGET_UNKNOWN, Severity.WARN),
         (FindingCode.UNRESOLVED, Severity.WARN),
-        (FindingCode.UNRESOLVED, Severity.WARN),
     ]
 
 
-def test_threads_and_duration_are_judged_after_resolving() -> None:
-    policy = PreflightPolicy(max_threads=10, max_duration_sec=60)
-    report = report_on("plain.jmx", policy, {**PROPERTIES, "threads": "11", "duration": "61"})
-    assert codes(report) == [(FindingCode.TOO_LONG, Severity.DENY), (FindingCode.TOO_MANY_THREADS, Severity.DENY)]
+def test_threads_are_judged_after_resolving() -> None:
+    policy = PreflightPolicy(max_threads=10)
+    report = report_on("plain.jmx", policy, {**PROPERTIES, "threads": "11"})
+    assert codes(report) == [(FindingCode.TOO_MANY_THREADS, Severity.DENY)]
+    assert report_on("plain.jmx", policy, {**PROPERTIES, "threads": "10"}).status is Severity.OK
+
+
+def test_a_duration_that_never_applies_is_not_judged() -> None:
+    policy = PreflightPolicy(max_duration_sec=60)
+    change = ('duration">${__P(duration,60)}', 'duration">600')
+    assert report_on("plain.jmx", policy, None, None, replacing=change).status is Severity.OK
+    assert report_on("plain.jmx", policy, replacing=change).status is Severity.OK
+
+
+def test_the_duration_of_a_strategy_is_judged() -> None:
+    policy = PreflightPolicy(max_duration_sec=60)
+    report = report_on("plain.jmx", policy, shape=LoadShape(5, 1, duration_sec=61))
+    assert codes(report) == [(FindingCode.TOO_LONG, Severity.DENY)]
     assert "61 s; 60 s are allowed" in report.findings[0].message
-    assert report_on("plain.jmx", policy, {**PROPERTIES, "threads": "10", "duration": "60"}).status is Severity.OK
+    assert report_on("plain.jmx", policy, shape=LoadShape(5, 1, duration_sec=60)).status is Severity.OK
+
+
+def test_the_duration_of_a_set_up_group_is_judged_because_it_holds() -> None:
+    text = (PLANS / "plain.jmx").read_text(encoding="utf-8")
+    text = text.replace("<ThreadGroup ", "<SetupThreadGroup ").replace("</ThreadGroup>", "</SetupThreadGroup>")
+    text = text.replace("${__P(duration,60)}", "61")
+    report = judge(read_plan([text.encode()]), PreflightPolicy(max_duration_sec=60), PROPERTIES, ENDPOINT)
+    assert codes(report) == [(FindingCode.NOTHING_ENABLED, Severity.WARN), (FindingCode.TOO_LONG, Severity.DENY)]
 
 
 def test_the_threads_of_all_enabled_groups_count_together() -> None:
@@ -178,9 +201,17 @@ def test_a_number_that_cannot_be_known_is_denied_only_under_a_limit() -> None:
     assert report_on("plain.jmx", PreflightPolicy(max_threads=5), replacing=change).status is Severity.DENY
 
 
-def test_a_thread_group_without_scheduler_is_a_warning() -> None:
-    change = ('scheduler">true', 'scheduler">false')
-    assert codes(report_on("plain.jmx", replacing=change)) == [(FindingCode.NO_SCHEDULER, Severity.WARN)]
+def test_a_thread_group_without_scheduler_gets_one_from_the_engine_and_is_fine() -> None:
+    assert report_on("plain.jmx", replacing=('scheduler">true', 'scheduler">false')).findings == ()
+
+
+def test_a_kind_of_thread_group_that_the_engine_does_not_know_may_end_early() -> None:
+    text = (PLANS / "plain.jmx").read_text(encoding="utf-8")
+    text = text.replace("<ThreadGroup ", "<com.example.OwnThreadGroup ").replace(
+        "</ThreadGroup>", "</com.example.OwnThreadGroup>"
+    )
+    found = codes(judge(read_plan([text.encode()]), PreflightPolicy(), PROPERTIES, ENDPOINT))
+    assert (FindingCode.NO_SCHEDULER, Severity.WARN) in found
 
 
 def test_a_plan_in_which_no_thread_group_is_enabled_is_a_warning() -> None:
@@ -200,7 +231,8 @@ def test_a_plan_from_outside_is_denied_where_it_could_dodge_the_policy() -> None
 
 def test_every_reason_is_told_at_once() -> None:
     policy = PreflightPolicy(CodePolicy.DENY, TargetAllowList(["127.0.0.1"]), max_threads=1, max_duration_sec=1)
-    report = report_on("with_script.jmx", policy, replacing=(HOST, "evil.example"))
+    shape = LoadShape(1, 0, duration_sec=2)
+    report = report_on("with_script.jmx", policy, replacing=(HOST, "evil.example"), shape=shape)
     assert {finding.code for finding in report.denials} == {
         FindingCode.CODE_ELEMENT,
         FindingCode.TARGET_NOT_ALLOWED,
@@ -219,4 +251,4 @@ def test_findings_of_a_kind_are_counted_when_there_are_very_many() -> None:
 def test_a_load_whose_shape_comes_with_the_definition_is_fine_at_the_upload() -> None:
     report = judge(read_plan([(PLANS.parents[2] / "examples/checkout.jmx").read_bytes()]), PreflightPolicy())
     assert report.status is Severity.OK
-    assert {finding.code for finding in report.findings} == {FindingCode.UNRESOLVED}
+    assert report.findings == ()

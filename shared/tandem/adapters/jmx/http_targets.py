@@ -56,7 +56,7 @@ class HttpTargets:
         for target in scope.waiting.values():
             applicable = [known for known in scope.defaults if known.element.enabled or not target.element.enabled]
             for filled in [_filled(target, known) for known in applicable] or [target]:
-                complete = filled.host and filled.path
+                complete = filled.host and filled.path and filled.protocol and filled.port
                 self._put(self._found if complete else self._scopes[-1].waiting, filled)
 
     def all(self) -> tuple[TargetFact, ...]:

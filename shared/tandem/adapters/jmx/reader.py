@@ -10,10 +10,13 @@ from tandem.domain.plan_facts import PlanFacts, ReadLimits
 DEFAULT_LIMITS = ReadLimits()
 
 
-def read_plan(chunks: Iterable[bytes], limits: ReadLimits = DEFAULT_LIMITS) -> PlanFacts:
-    """Return the facts of a plan; raises InvalidTestPlan naming what and where, or TooLarge."""
+def read_plan(chunks: Iterable[bytes], limits: ReadLimits = DEFAULT_LIMITS, *, fragment: bool = False) -> PlanFacts:
+    """Return the facts of a plan; raises InvalidTestPlan naming what and where, or TooLarge.
+
+    ``fragment``: the file is for an Include Controller, which needs no thread group.
+    """
     collector = FactCollector(limits)
-    handler = PlanTreeHandler(limits, KEPT_VALUES, collector)
+    handler = PlanTreeHandler(limits, KEPT_VALUES, collector, fragment=fragment)
     parse_plan_xml(chunks, limits, handler)
     handler.check_complete()
     return collector.facts()
