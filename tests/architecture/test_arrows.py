@@ -1,6 +1,7 @@
 """The arrows of the house: functions -> services -> domain <- adapters; rest and triggers see the domain only."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,12 @@ def test_every_error_has_a_status_of_its_own_family() -> None:
     ]
     # EngineError is the family itself: only its members are raised.
     assert sorted(unmapped) == ["EngineError"]
+
+
+def test_the_migrations_are_one_chain() -> None:
+    """Two that were written side by side, each after the same third, leave Alembic with two heads and no way on."""
+    files = sorted((PROJECT / "migrations" / "versions").glob("[0-9]*.py"))
+    found = [re.findall(r'^(?:down_)?revision = "?(\w+)"?$', file.read_text(), re.MULTILINE) for file in files]
+    assert found == [
+        [f"{number:04}", f"{number - 1:04}" if number > 1 else "None"] for number in range(1, len(files) + 1)
+    ]
