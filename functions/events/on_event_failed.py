@@ -2,13 +2,13 @@
 
 from tandem.bootstrap import application
 from tandem.triggers.experiment_events import ExperimentFinishedDetail, FaultStateChangedDetail
-from tandem.triggers.experiment_starting import ExperimentStartingDetail
+from tandem.triggers.experiment_starting import ExperimentStartingDetail, refusal_noted
 from tandem.triggers.failed_events import take_again
 from tandem.triggers.platform_events import experiment_event
 from tandem.triggers.workflow_status import WorkflowEnded, workflow_event
 
 
-@experiment_event(ExperimentStartingDetail)
+@experiment_event(ExperimentStartingDetail, refusal_noted(lambda: application().note_announcement))
 def _starting(detail: ExperimentStartingDetail) -> None:
     application().start_experiment(detail.experiment)
 

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from tandem.services.learn_fault_window import LearnFaultWindow
     from tandem.services.manage_engines import ManageEngines
     from tandem.services.migrate_database import MigrateDatabase
+    from tandem.services.note_announcement import NoteAnnouncement
     from tandem.services.open_fault_window import OpenFaultWindow
     from tandem.services.pass_deadline import PassDeadline
     from tandem.services.poll_chaosblade_box import PollChaosBladeBox
@@ -215,13 +216,15 @@ class Application:
     def find_strategy(self) -> "FindStrategy":
         from tandem.services.create_task import FindStrategy
 
-        return FindStrategy(self.database)
+        return FindStrategy(self.database, self.note_announcement)
 
     @cached_property
     def create_task(self) -> "CreateTask":
         from tandem.services.create_task import CreateTask
 
-        return CreateTask(self.database, self.deliver, self.clock, self.ids, self.settings.limits)
+        return CreateTask(
+            self.database, self.deliver, self.note_announcement, self.clock, self.ids, self.settings.limits
+        )
 
     @cached_property
     def start_load(self) -> "StartLoadOfTask":
@@ -289,7 +292,14 @@ class Application:
     def start_experiment(self) -> "StartExperiment":
         from tandem.services.start_experiment import StartExperiment
 
-        return StartExperiment(self.workflows)
+        return StartExperiment(self.database, self.workflows, self.note_announcement, self.clock, self.settings.limits)
+
+    @cached_property
+    def note_announcement(self) -> "NoteAnnouncement":
+        from tandem.services.note_announcement import NoteAnnouncement
+
+        answers = self.settings.answer_without_strategy
+        return NoteAnnouncement(self.database, self.deliver, self.clock, self.settings.limits, answers=answers)
 
     @cached_property
     def finish_experiment(self) -> "FinishExperiment":
@@ -540,7 +550,7 @@ class Application:
     def find_task(self) -> "FindTask":
         from tandem.services.find_task import FindTask
 
-        return FindTask(self.database)
+        return FindTask(self.database, self.clock, self.settings.limits)
 
     @cached_property
     def query_tasks(self) -> "QueryTasks":

@@ -38,6 +38,7 @@ class Settings:
     bucket: str = ""
     store_origins: tuple[str, ...] = ()
     retention_days: int = 30
+    answer_without_strategy: bool = False
     box_url: str = ""
     box_secret_arn: str | None = None
     metrics_namespace: str | None = None
@@ -82,6 +83,7 @@ class Settings:
             bucket=given.get("TANDEM_BUCKET", ""),
             store_origins=_store_origins(given),
             retention_days=_whole(given, "TANDEM_RETENTION_DAYS", defaults.retention_days),
+            answer_without_strategy=_flag(given, "TANDEM_ANSWER_WITHOUT_STRATEGY"),
             box_url=given.get("TANDEM_BOX_URL", ""),
             box_secret_arn=given.get("TANDEM_BOX_SECRET_ARN"),
             metrics_namespace=given.get("POWERTOOLS_METRICS_NAMESPACE"),
@@ -130,6 +132,14 @@ def _engines(text: str) -> dict[str, str]:
             raise ValueError(f"TANDEM_ENGINES must be name=url,name=url with each name once, not {text!r}")
         engines[name] = (valid_entry(EngineEntry(name, url)).url or "").rstrip("/")
     return engines
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool:
+    """``true`` or ``false``; not set is false. Raises ValueError."""
+    value = given.get(name, "false").strip().lower()
+    if value not in {"true", "false"}:
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+    return value == "true"
 
 
 def _limit(given: Mapping[str, str], name: str) -> int | None:

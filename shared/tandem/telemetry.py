@@ -12,6 +12,8 @@ class LogEvent(StrEnum):
     """The points of the life of a load test, and of the system that runs it."""
 
     EXPERIMENT_REFUSED = "experiment_refused"
+    EXPERIMENT_ANSWERED = "experiment_answered"
+    NO_ENABLED_STRATEGY = "no_enabled_strategy"
     EXPERIMENT_FINISHED = "experiment_finished"
     FAULT_WINDOW_LEARNED = "fault_window_learned"
     FAULT_WINDOW_REFUSED = "fault_window_refused"
@@ -40,6 +42,7 @@ class LogEvent(StrEnum):
     REQUEST_REFUSED = "request_refused"
     REQUEST_FAILED = "request_failed"
     EVENT_REFUSED = "event_refused"
+    EVENT_FIELD_IGNORED = "event_field_ignored"
     EVENT_REPEATED = "event_repeated"
     ENGINE_TROUBLE = "engine_trouble"
     RUN_ARCHIVED = "run_archived"

@@ -104,7 +104,7 @@ def test_every_parameter_that_it_names_is_one() -> None:
 
 def test_log_lines_states_and_resources_that_it_names_exist() -> None:
     lines = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", TEXT)) | set(re.findall(r'message (?:=|in) \[?"([a-z_]+)"', TEXT))
-    fields = {"results_kept", "results_waiting", "looked_at"}
+    fields = {"results_kept", "results_waiting", "looked_at", "experiment_task_id"}
     assert lines - fields <= set(LogEvent)
     physical = set(re.findall(r"physical ([A-Z]\w+)", TEXT))
     assert len(physical) >= 3

@@ -4,11 +4,14 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
 from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
+from tandem.domain.announcement import Announcement
 from tandem.domain.audit import AuditEntry
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.ports import UnitOfWork
@@ -16,7 +19,7 @@ from tandem.domain.strategy import Gate
 from tandem.domain.unsettled_run import UnsettledRun
 
 from local.stack import LocalStack
-from tests.factories.experiments import definition, strategy
+from tests.factories.experiments import OWNER, definition, strategy
 
 BUS = "tandem-local"
 FIRST_SAMPLE_WILL_DO = Gate(max_error_rate=1, min_samples=1, min_seconds=0)
@@ -195,6 +198,22 @@ class Experiment:
     def hears(self, detail_type: str, seconds: float = 30) -> dict[str, Any]:
         """Wait for an event of ours."""
         return until(lambda: self.heard(detail_type), f"{detail_type} of {self.experiment_task_id}", seconds)[0]
+
+    def enable(self) -> None:
+        """The strategy is enabled after all."""
+
+        def work(uow: UnitOfWork) -> None:
+            there = uow.strategies.live_for_experiment(OWNER, self.experiment_id)
+            assert there is not None
+            uow.strategies.save(replace(there, enable=True, updated_at=datetime.now(UTC)))
+
+        self.platform.database.write(work)
+
+    @property
+    def announced(self) -> Announcement | None:
+        """The entry that says why it has no load."""
+        since = datetime.now(UTC) - timedelta(days=1)
+        return self.platform.database.read(lambda uow: uow.announcements.find(OWNER, self.experiment_task_id, since))
 
     @property
     def run(self) -> ExperimentRun | None:

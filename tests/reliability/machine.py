@@ -56,6 +56,7 @@ SHAPES = {
     "then": st.sampled_from([0.0, 0.2, 2.0, 15.0]),
     "engines": st.sampled_from([1, 2, 2, 3]),
 }
+PLANNED_IN = st.sampled_from([None, 0.0, 0.5, 30.0])
 WHICH = st.sampled_from([1, 1, 1, 1, 2, 3])
 A_WHILE = st.sampled_from([0.0, 0.05, 1.0, 10.0, 40.0])
 CALLS = st.sampled_from(
@@ -91,14 +92,22 @@ class SystemMachine(RuleBasedStateMachine):
     new_system: Callable[[int], System]
     counted: Counter[str]
 
-    @initialize(seed=st.integers(0, 2**32), shape=st.fixed_dictionaries(SHAPES), pool=st.sampled_from([1, 2, 2, 3]))
-    def begin(self, seed: int, shape: dict[str, Any], pool: int) -> None:
+    @initialize(
+        seed=st.integers(0, 2**32),
+        shape=st.fixed_dictionaries(SHAPES),
+        pool=st.sampled_from([1, 2, 2, 3]),
+        answers=st.booleans(),
+    )
+    def begin(self, seed: int, shape: dict[str, Any], pool: int, answers: bool) -> None:
         self.system = type(self).new_system(seed)
+        if answers:
+            self.system.answer_without_strategy()
         for name in FURTHER_ENGINES[: 0 if self.system.over_http else pool - 1]:
             self.system.add_engine(name)
         self.promises = Promises(self.system)
         self.simulation = self.system.simulation
         self.experiments = 0
+        self.without_strategy = 0
         self.machine_died = False
         self._start(**shape)
 
@@ -108,6 +117,21 @@ class SystemMachine(RuleBasedStateMachine):
     @rule(shape=st.fixed_dictionaries(SHAPES))
     def experiment_starts(self, shape: dict[str, Any]) -> None:
         self._start(**shape)
+
+    @precondition(lambda self: self.without_strategy < 2)
+    @rule(
+        copies=st.lists(SOON, min_size=1, max_size=3), planned_in=st.sampled_from([None, 0.0, 0.5, 30.0]), then=A_WHILE
+    )
+    def experiment_without_a_strategy_starts(self, copies: list[float], planned_in: float | None, then: float) -> None:
+        """It may get one a little later, and is announced again."""
+        self.without_strategy += 1
+        number = 10 + self.without_strategy
+        self.system.announce_without_strategy(number, copies)
+        if planned_in is not None:
+            # A load of which nothing is expected but what holds for all.
+            self.system.calm = False
+            self.simulation.after(planned_in, lambda: self.system.start_experiment(number, traffic_duration_sec=60))
+        self.simulation.run_for(then)
 
     def _start(
         self,

@@ -15,6 +15,7 @@ from tests.fakes.engine_traps import Call, FaultKind
 from tests.fakes.trap_engine import TrapEngine
 from tests.reliability.system import LIST_LIMIT, Side, System
 
+NO_TASK = ""
 _GOING = {"PENDING", "RUNNING"}
 _BEFORE_A_LOCK = timedelta(seconds=10)
 """Each process reads the clock before it waits for the row: moments may be the other way round than commits."""
@@ -200,14 +201,30 @@ class Promises:
                 self._check_story(tasks[row.task_id], heard)
                 self._check_parts(row, tasks[row.task_id])
                 self._check_window(row, heard)
+        self._check_announced(runs, heard)
         self._check_accepted(runs, tasks)
         self._check_calm(runs, tasks)
+
+    def _check_announced(self, runs: list[Any], heard: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
+        """Each experiment whose start was taken has a task, or an entry that says why not; one word goes out for it."""
+        entries = {row.experiment_task_id: row for row in self._system.rows(tables.announcement)}
+        with_task = {row.experiment_task_id for row in runs if row.task_id is not None}
+        led = {each.given["experimentTaskId"] for each in self._system.executions.values()}
+        for name in self._system.starts_taken - with_task - led:
+            self.demand(name in entries, f"{name} was announced, and nothing tells why it has no load")
+        windows = Counter(each["experimentTaskId"] for each in heard[NO_TASK, EventName.FAULT_WINDOW_OPEN])
+        answered = {name for name, row in entries.items() if row.answered_at is not None}
+        self.demand(windows == Counter(answered), f"answered without a load: {answered}, and heard {windows}")
+        self.demand(not answered & with_task, f"a window without a load, and a load: {answered & with_task}")
+        if self._system.answers_without_strategy:
+            unanswered = {name for name, row in entries.items() if row.code == "NO_ENABLED_STRATEGY"} - answered
+            self.demand(not unanswered, f"the platform waits for an answer: {unanswered}")
 
     def _heard(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
         """What the platform heard, by task and kind, each event once."""
         heard: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         for event in self._system.heard:
-            known = heard[event.body["taskId"], event.name]
+            known = heard[event.body["taskId"] or NO_TASK, event.name]
             if event.body not in known:
                 known.append(dict(event.body))
         return heard

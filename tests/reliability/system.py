@@ -138,6 +138,8 @@ class System:
         self.duplicate_stops = 0
         self.calm = True
         self.finishes_taken: set[str] = set()
+        self.answers_without_strategy = False
+        self.starts_taken: set[str] = set()
         self.stops_taken: dict[str, datetime] = {}
         self._expected_until = 0.0
         self.check_commit: Callable[[], None] = lambda: None
@@ -292,6 +294,27 @@ class System:
                 faultAt=fault_at,
             )
 
+    def answer_without_strategy(self) -> None:
+        """The operator wants a window for experiments without a strategy too."""
+        from tandem.services.note_announcement import NoteAnnouncement
+
+        application = self.application
+        self.answers_without_strategy = True
+        vars(application)["note_announcement"] = NoteAnnouncement(
+            application.database, application.deliver, self.clock, LIMITS, answers=True
+        )
+
+    def announce_without_strategy(self, number: int, copies: Sequence[float]) -> None:
+        """The platform starts an experiment that nobody has made a strategy for."""
+        for delay in copies:
+            self.event_after(
+                delay,
+                "ExperimentStarting",
+                experimentId=self._experiment_id(number),
+                experimentTaskId=f"et-{number}",
+                userId="alice",
+            )
+
     def _experiment_id(self, number: int) -> str:
         return f"fis:EXT{number}" if f"EXT{number}" in self.fis.seconds_of else f"exp-{number}"
 
@@ -314,6 +337,8 @@ class System:
                 self.simulation.after(REDELIVERY_SECONDS, lambda: self._deliver_event(logical_id, event))
             elif logical_id == "OnExperimentFinishedFunction":
                 self.finishes_taken.add(event["detail"]["experimentTaskId"])
+            elif logical_id == "OnExperimentStartingFunction":
+                self.starts_taken.add(event["detail"]["experimentTaskId"])
 
         self.call(logical_id, event, ended)
 

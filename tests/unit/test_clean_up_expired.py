@@ -57,6 +57,10 @@ class Rows:
         self.moments["purged"] = deleted_before
         return 0
 
+    def forget_announcements(self, before: datetime, limit: int) -> int:
+        self.moments["announcements"] = before
+        return 0
+
     def forget_finishes(self, before: datetime, limit: int) -> int:
         self.moments["finishes"] = before
         deleted = min(limit, self.finishes)

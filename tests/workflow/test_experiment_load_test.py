@@ -65,9 +65,21 @@ def test_the_platform_says_when_its_fault_was_by_event_and_at_the_end(platform: 
 def test_an_experiment_without_a_strategy_gets_nothing(platform: Platform) -> None:
     experiment = platform.plan(enable=False)
     experiment.starts()
-    assert experiment.workflow_ends() == "SUCCEEDED"
+    kept = until(lambda: experiment.announced, "the entry of an experiment without a strategy")
+    assert "no enabled strategy" in kept.reason
     assert experiment.run is None
     assert experiment.heard() == []
+
+
+def test_an_id_that_was_announced_without_a_strategy_runs_once_there_is_one(platform: Platform) -> None:
+    experiment = platform.plan(enable=False)
+    experiment.starts()
+    until(lambda: experiment.announced, "the entry of an experiment without a strategy")
+    experiment.enable()
+    experiment.starts()
+    assert experiment.hears("FaultWindowOpen")["loadProven"] is True
+    experiment.finishes()
+    experiment.settles()
 
 
 def test_the_same_event_five_times_starts_one_load(platform: Platform, engine: TrapEngine) -> None:

@@ -34,7 +34,6 @@ LIVES = {
     "ends well": Life(outcome="SUCCEEDED"),
     "abort": Life(NO_TRAFFIC, {"gate": Gate(timeout_sec=4), "abort_on_load_failure": True}),
     "unproven window": Life(NO_TRAFFIC, {"gate": Gate(timeout_sec=4)}),
-    "no strategy": Life(strategy={"enable": False}),
     "a retried step": Life(outcome="STOPPED", fault=Fault(FaultKind.DO_AND_CUT, on=frozenset({Call.START}))),
 }
 

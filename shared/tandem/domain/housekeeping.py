@@ -64,6 +64,10 @@ class Housekeeping(Protocol):
         """Forget experiments that ended before and never had a load."""
         ...
 
+    def forget_announcements(self, before: datetime, limit: int) -> int:
+        """Forget experiments that were announced before and got no load."""
+        ...
+
     def delete_unused_uploads(self, created_before: datetime, after_id: int, limit: int) -> tuple[int, int | None]:
         """Look at ``limit`` uploads behind ``after_id``, delete those that no live definition and no active run uses.
 

@@ -48,11 +48,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Which run an event is about: the fields that every event of ours carries."""
+    """Which run an event is about: the fields that every event of ours carries. ``task_id`` is None without a load."""
 
     experiment_id: str
     experiment_task_id: str
-    task_id: str
+    task_id: str | None
     user_id: str
     namespace: str
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from tandem.domain.announcement import Announcement
     from tandem.domain.audit import AuditEntry
     from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
     from tandem.domain.engine_pool import Engines
@@ -190,7 +191,27 @@ class Audit(Protocol):
     def of_task(self, task_id: str) -> list[AuditEntry]: ...
 
 
+class Announcements(Protocol):
+    """Announced experiments without a load, one entry for each owner's experiment task."""
+
+    def find(self, owner: Owner, experiment_task_id: str, since: datetime) -> Announcement | None:
+        """The entry, unless it is older than ``since``."""
+        ...
+
+    def lock(self, owner: Owner, experiment_task_id: str) -> Announcement | None:
+        """The entry, however old, held until the transaction ends."""
+        ...
+
+    def put(self, announcement: Announcement, *, known: bool) -> None:
+        """Write the entry; ``known``: in place of the one that was locked in this transaction."""
+        ...
+
+
 class Outbox(Protocol):
+    def append(self, messages: Sequence[Message], now: datetime) -> None:
+        """Add messages; they are due at once."""
+        ...
+
     def claim(self, limit: int, now: datetime, until: datetime) -> list[StoredMessage]:
         """Take due messages for delivery; they are due again at ``until`` unless they are removed before."""
         ...
@@ -234,6 +255,9 @@ class UnitOfWork(Protocol):
 
     @property
     def statistics(self) -> TaskCounter: ...
+
+    @property
+    def announcements(self) -> Announcements: ...
 
     @property
     def outbox(self) -> Outbox: ...

@@ -4,16 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tandem.domain.errors import NotFound
+from tandem.domain.errors import FieldFault, NotFound
 
 
 class TaskNotFound(NotFound):
-    """No such task, or somebody else's."""
+    """No such task, or somebody else's. ``announced``: a sentence on an experiment of this id that got no load."""
 
     code = "LOAD_TEST_TASK_NOT_FOUND"
 
-    def __init__(self, named: str | None) -> None:
-        super().__init__(f"There is no load-test task for {named!r}.")
+    def __init__(self, named: str | None, announced: str | None = None) -> None:
+        sentence = f"There is no load-test task for {named!r}."
+        if announced is None:
+            super().__init__(sentence)
+        else:
+            super().__init__(f"{sentence} {announced}", [FieldFault("experimentTaskId", announced)])
 
 
 class TaskStatus(StrEnum):

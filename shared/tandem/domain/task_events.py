@@ -21,17 +21,18 @@ def merged_events(
         for event in events:
             stamp = event.at_ms or since_ms
             if len(engines) > 1:
-                line = _line(stamp, event.type or "ENGINE", event.message, engine=name)
+                line = event_line(stamp, event.type or "ENGINE", event.message, engine=name)
             else:
-                line = event.raw if event.at_ms else _line(stamp, event.type or "ENGINE", event.message)
+                line = event.raw if event.at_ms else event_line(stamp, event.type or "ENGINE", event.message)
             lines.append((stamp, line))
     return [line for _, line in sorted(lines, key=lambda each: each[0])[-tail:]]
 
 
 def _our_line(entry: AuditEntry) -> str:
     kind = f"TASK_{entry.to_status}" if entry.kind is AuditKind.TRANSITION else f"TASK_{entry.kind}"
-    return _line(epoch_ms(entry.at), kind, entry.reason)
+    return event_line(epoch_ms(entry.at), kind, entry.reason)
 
 
-def _line(stamp: int, kind: str, message: str, **more: str) -> str:
+def event_line(stamp: int, kind: str, message: str, **more: str) -> str:
+    """One line of a story; ``stamp`` in epoch ms."""
     return json.dumps({"ts": stamp, "type": kind, "message": message, **more}, ensure_ascii=False)

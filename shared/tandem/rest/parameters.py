@@ -23,7 +23,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError, from_json
 
 from tandem.domain.errors import FieldFault, InvalidValue
-from tandem.domain.identity import Owner
+from tandem.domain.identity import LONGEST_ID, Owner, error_of_id
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,19}(\.[0-9]*)?|\.[0-9]{1,19})([eE][+-]?[0-9]{1,3})?")
@@ -79,11 +79,11 @@ def _text(value: object) -> object:
     return value
 
 
-def _identifier(value: str) -> str:
-    if value != value.strip():
-        raise ValueError("must not begin or end with white space")
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("must not contain control characters")
+def _identifier(value: object) -> object:
+    if isinstance(value, str) and value and len(value) <= LONGEST_ID:
+        error = error_of_id(value)
+        if error is not None:
+            raise ValueError(error)
     return value
 
 
@@ -95,8 +95,8 @@ Text = Annotated[str, BeforeValidator(_text)]
 Identifier = Annotated[
     str,
     BeforeValidator(_text),
-    StringConstraints(min_length=1, max_length=64),
-    BeforeValidator(lambda value: _identifier(value) if isinstance(value, str) else value),
+    StringConstraints(min_length=1, max_length=LONGEST_ID),
+    BeforeValidator(_identifier),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[^\s\x00-\x1f\x7f](.*\S)?$"}),
 ]
 

@@ -25,6 +25,7 @@ class CleanUpReport:
 
     ``results``, ``results_kept``, ``results_waiting``: loads whose files on the engine were deleted; whose engine
     cannot delete; which have to wait for another day. ``purged``: strategies and definitions that users had deleted.
+    ``finishes``, ``announcements``: experiments without a load that ended, or were announced, too long ago.
     """
 
     tasks: int
@@ -33,6 +34,7 @@ class CleanUpReport:
     results_waiting: int
     purged: int
     finishes: int
+    announcements: int
     uploads: int
     orphans: int
     upload_bytes: int
@@ -68,6 +70,9 @@ class CleanUpExpired:
         purged, purged_done = self._repeat(lambda: self._housekeeping.purge_deleted(expired, BATCH), until)
         forgotten = now - self._finish_remembered
         finishes, finishes_done = self._repeat(lambda: self._housekeeping.forget_finishes(forgotten, BATCH), until)
+        announcements, announcements_done = self._repeat(
+            lambda: self._housekeeping.forget_announcements(forgotten, BATCH), until
+        )
         uploads, uploads_done = self._delete_uploads(expired, until)
         orphans, upload_bytes = self._delete_orphans(now - ORPHAN_AGE)
         report = CleanUpReport(
@@ -77,10 +82,11 @@ class CleanUpExpired:
             results_waiting=files.waiting,
             purged=purged,
             finishes=finishes,
+            announcements=announcements,
             uploads=uploads,
             orphans=orphans,
             upload_bytes=upload_bytes,
-            complete=tasks_done and purged_done and finishes_done and uploads_done,
+            complete=tasks_done and purged_done and finishes_done and announcements_done and uploads_done,
         )
         log(LogEvent.CLEANED_UP, **asdict(report))
         return report

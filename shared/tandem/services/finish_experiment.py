@@ -4,7 +4,7 @@ from tandem.domain.clock import Clock
 from tandem.domain.errors import InvalidValue
 from tandem.domain.experiment_run import ExperimentRun, NotThisRunsOwner, Outcome
 from tandem.domain.fault_window import ToldWindow
-from tandem.domain.identity import Owner
+from tandem.domain.identity import DEFAULT_NAMESPACE, Owner
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.deliver_messages import DeliverMessages
 from tandem.services.learn_fault_window import warn_of_window
@@ -41,10 +41,13 @@ class FinishExperiment:
             run = uow.runs.lock(experiment_task_id)
             if run is None:
                 remembered = ExperimentRun(experiment_task_id=experiment_task_id, created_at=now)
-                remembered.owner = None if user_id is None else Owner(user_id, namespace or "default")
+                remembered.owner = None if user_id is None else Owner(user_id, namespace or DEFAULT_NAMESPACE)
                 remembered.finish(outcome, reason, now)
                 uow.runs.add(remembered)
                 return
+            if run.task is None and user_id is not None and run.owner != Owner(user_id, namespace or DEFAULT_NAMESPACE):
+                # Two users say that they ended the same id: neither's word may hide the other's.
+                run.owner = None
             if run.owner is not None:
                 claimed = Owner(user_id or run.owner.user_id, namespace or run.owner.namespace)
                 run.belongs_to(claimed)

@@ -8,7 +8,8 @@ from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.load_engine import EngineEvent
 from tandem.domain.ports import Database, TaskKey
-from tandem.domain.task_events import merged_events
+from tandem.domain.task import TaskNotFound
+from tandem.domain.task_events import event_line, merged_events
 from tandem.domain.timestamps import epoch_ms
 from tandem.services.find_task import FindTask
 
@@ -28,8 +29,18 @@ class GetEvents:
         self._engines = engines
 
     def __call__(self, owner: Owner, key: TaskKey, tail: int) -> TaskEvents:
-        """The last ``tail`` lines. Raises TaskNotFound, and the engine's errors when it cannot be asked."""
-        return self.of(self._find(owner, key), tail)
+        """The last ``tail`` lines; of an experiment that was announced and got no load, the line that says why.
+
+        Raises TaskNotFound, and the engine's errors when it cannot be asked.
+        """
+        try:
+            run = self._find(owner, key)
+        except TaskNotFound:
+            announced = self._find.announced(owner, key)
+            if announced is None:
+                raise
+            return TaskEvents(None, [event_line(epoch_ms(announced.at), announced.code, announced.reason)])
+        return self.of(run, tail)
 
     def of(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """The same for a run at hand."""

@@ -1,43 +1,51 @@
 """What the chaos platform tells of an experiment that goes on or has ended, and what we tell it."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, Self
+import json
+from typing import Annotated, Self
 
-from pydantic import (
-    AwareDatetime,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from tandem.domain.experiment_run import Outcome
 from tandem.domain.fault_window import ToldWindow
-from tandem.telemetry import LogEvent, warn
-from tandem.triggers.platform_events import EventDetail, Id
+from tandem.triggers.platform_events import EventDetail, OptionalId, OptionalMoment, ignored
+
+LONGEST_REASON = 2000
+"""In characters; a longer one is cut."""
 
 
-def _moment_or_none(value: Any, parse: Callable[[Any], datetime | None], info: ValidationInfo) -> datetime | None:
-    """An end of an experiment must not be refused for a moment that it need not have: the load would run on."""
+def _outcome(value: object, info: ValidationInfo) -> Outcome:
+    """An end that cannot be read is an abnormal one: the load stops. To run on is what must be said clearly."""
     try:
-        return parse(value)
-    except ValidationError:
-        warn(LogEvent.FAULT_WINDOW_REFUSED, faults=[f"{info.field_name}: must be RFC 3339 with an offset"])
+        return Outcome(value)  # type: ignore[arg-type]  # whatever JSON holds
+    except ValueError:
+        ignored(info, f"{str(value)[:100]!r} is none of {', '.join(Outcome)}; taken as FAILED")
+        return Outcome.FAILED
+
+
+def _reason(value: object, info: ValidationInfo) -> str | None:
+    if value is None:
         return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    # A lone surrogate is no character: no database and no queue takes it.
+    whole = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ").strip()
+    if len(whole) > LONGEST_REASON:
+        ignored(info, f"cut after {LONGEST_REASON} of {len(whole)} characters")
+    return whole[:LONGEST_REASON] or None
 
 
 class ExperimentFinishedDetail(EventDetail):
-    """``faultStartedAt``, ``faultEndedAt`` (RFC 3339): when the fault itself was; one that is no time is left out."""
+    """``faultStartedAt``, ``faultEndedAt`` (RFC 3339): when the fault itself was.
 
-    experiment_task_id: Id
-    outcome: Outcome
-    user_id: Id | None = None
-    namespace: Id | None = None
-    reason: Annotated[str, Field(max_length=2000)] | None = None
-    fault_started_at: Annotated[AwareDatetime | None, WrapValidator(_moment_or_none)] = None
-    fault_ended_at: Annotated[AwareDatetime | None, WrapValidator(_moment_or_none)] = None
+    Nothing but ``experimentTaskId`` has to be right: a load must not outlive its experiment for a side field.
+    """
+
+    # The default goes through the validator too: an end without an outcome is logged.
+    outcome: Annotated[Outcome, BeforeValidator(_outcome), Field(validate_default=True)] = ""  # type: ignore[assignment]
+    user_id: OptionalId = None
+    namespace: OptionalId = None
+    reason: Annotated[str | None, BeforeValidator(_reason)] = None
+    fault_started_at: OptionalMoment = None
+    fault_ended_at: OptionalMoment = None
 
     @property
     def fault(self) -> ToldWindow:
@@ -50,18 +58,17 @@ class ExperimentFinishedDetail(EventDetail):
 
 
 class FaultStateChangedDetail(EventDetail):
-    """The fault began, ended, or both (RFC 3339); one of the two must be there."""
+    """The fault began, ended, or both (RFC 3339); one of the two must be there and be readable."""
 
-    experiment_task_id: Id
-    fault_started_at: AwareDatetime | None = None
-    fault_ended_at: AwareDatetime | None = None
-    user_id: Id | None = None
-    namespace: Id | None = None
+    fault_started_at: OptionalMoment = None
+    fault_ended_at: OptionalMoment = None
+    user_id: OptionalId = None
+    namespace: OptionalId = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.fault_started_at is None and self.fault_ended_at is None:
-            raise ValueError("needs faultStartedAt, faultEndedAt or both")
+            raise ValueError("needs faultStartedAt, faultEndedAt or both, in RFC 3339 with an offset")
         return self
 
     @property
@@ -76,5 +83,3 @@ class FaultStateChangedDetail(EventDetail):
 
 class ExperimentAbortRequestedDetail(EventDetail):
     """Our own word to whoever runs the experiment."""
-
-    experiment_task_id: Id

@@ -78,6 +78,18 @@ class SqlHousekeeping:
 
         return self._database.transact(work)
 
+    def forget_announcements(self, before: datetime, limit: int) -> int:
+        table = tables.announcement
+
+        def work(connection: Connection) -> int:
+            query = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(limit)
+            found = list(connection.execute(query).scalars())
+            # Looked at again: one that was announced anew meanwhile stays.
+            doomed = delete(table).where(table.c.id.in_(found), table.c.at < before)
+            return connection.execute(doomed).rowcount
+
+        return self._database.transact(work)
+
     def delete_unused_uploads(self, created_before: datetime, after_id: int, limit: int) -> tuple[int, int | None]:
         def work(connection: Connection) -> tuple[int, int | None]:
             query = (

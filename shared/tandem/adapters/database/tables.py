@@ -27,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from tandem.domain.timestamps import in_utc
+
 metadata = MetaData()
 
 _MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
@@ -53,7 +55,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def stored(self, value: datetime) -> datetime:
         """The value as the database keeps it."""
         step = 10 ** (6 - self.fraction_digits)
-        return value.astimezone(UTC).replace(tzinfo=None, microsecond=value.microsecond // step * step)
+        return in_utc(value).replace(tzinfo=None, microsecond=value.microsecond // step * step)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
@@ -270,6 +272,24 @@ upload = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     UniqueConstraint("upload_id", name="uk_upload_id"),
+    **_MYSQL,
+)
+
+# Experiments that were announced and got no load, and why; kept for a day. One row for each owner's experiment task.
+announcement = Table(
+    "t_chaos_load_test_announcement",
+    metadata,
+    Column("id", _key(), primary_key=True, autoincrement=True),
+    Column("at", _MILLIS, nullable=False),
+    Column("experiment_task_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("namespace", String(64), nullable=False),
+    Column("experiment_id", String(64), nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answered_at", _MILLIS),
+    UniqueConstraint("experiment_task_id", "user_id", "namespace", name="uk_announcement"),
+    Index("idx_announcement_at", "at"),
     **_MYSQL,
 )
 

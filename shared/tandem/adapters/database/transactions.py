@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from tandem.adapters.database.announcements import SqlAnnouncements
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.connections import ACCESS_DENIED, READ_ONLY
 from tandem.adapters.database.definitions import SqlDefinitions
@@ -55,6 +56,7 @@ class SqlUnitOfWork:
         self.outbox = SqlOutbox(connection)
         self.leases = SqlLeases(connection)
         self.engines = SqlEngines(connection)
+        self.announcements = SqlAnnouncements(connection)
 
 
 class SqlDatabase:
