@@ -28,7 +28,7 @@ help: ## list the targets
 	@echo "PYTHON=/path/to/python3 chooses the interpreter of .venv (default: the newest from 3.11 on)."
 
 .PHONY: demo
-demo: need-demo setup-local ## see it at work, about a minute; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own
+demo: need-demo setup-local ## run a demo experiment, about a minute and a half; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own
 	@$(PYTHON_OF_VENV) -m local demo $(if $(JMX),--jmx "$$JMX") $(if $(TARGET),--target "$$TARGET")
 
 .PHONY: up
@@ -38,6 +38,10 @@ up: setup-local ## start the whole stack on this machine; Ctrl-C stops it; ENGIN
 .PHONY: engine
 engine: setup-local ## start the JMeter engine alone, on port 8008; Ctrl-C stops it
 	@exec $(PYTHON_OF_VENV) -m local engine
+
+.PHONY: sample
+sample: setup-local ## a plan, a definition and a strategy for the sample event, on a running stack; TARGET=http://127.0.0.1:9000
+	@$(PYTHON_OF_VENV) -m local sample $(if $(TARGET),--target "$$TARGET")
 
 .PHONY: event
 event: setup-local ## put an event on the bus of a running stack: FILE=events/experiment_starting.json

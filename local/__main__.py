@@ -1,32 +1,28 @@
-"""The command line: `python -m local up | engine | put-event FILE`."""
+"""The command line: `python -m local up | sample | engine | put-event FILE | demo`."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import boto3
-
-from local.engine_process import engine_environment
-from local.environment import aws_environment, process_environment
+from local.demo.failure import DemoFailure
+from local.engine_process import engine_environment, engine_silence
 from local.errors import StackError
 from local.functions import FunctionLoadError
+from local.plain_log import hush_interrupted_executions, use_plain_lines
 from local.ports import PortInUse, choose
+from local.put_event import EventFileError, EventSender
 from local.resolve import TemplateError
+from local.sample import make_sample
+from local.sample_shop import SampleShop
 from local.settings import PROJECT, Settings, SettingsError
 from local.template import LOCAL_BUS_NAME
-
-
-class EventFileError(Exception):
-    """An event file that cannot be sent; the message says what is wrong with it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -34,10 +30,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="Tandem on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start the whole stack; Ctrl-C stops it")
-    start.add_argument("--engines", type=int, default=1, choices=range(1, 9), help="how many engines to start")
+    start.add_argument("--engines", default="1", help="how many engines to start: 1 to 8")
+    start.add_argument("--no-shop", action="store_true", help="without the small shop that `make sample` puts load on")
     commands.add_parser("engine", help="start the engine alone")
     put_event = commands.add_parser("put-event", help="put an event file on the bus of a running stack")
     put_event.add_argument("file", type=Path)
+    sample = commands.add_parser("sample", help="a plan, a definition and a strategy for the sample event")
+    sample.add_argument("--target", help="your own system on this machine instead of the stack's shop")
     demo = commands.add_parser("demo", help="run one experiment with its load, from the first event to the table")
     demo.add_argument("--jmx", type=Path, help="your own test plan instead of examples/checkout.jmx")
     demo.add_argument("--target", help="your own system on this machine, such as http://127.0.0.1:9000")
@@ -45,40 +44,59 @@ def main(arguments: list[str]) -> int:
     try:
         settings = Settings.from_environment(os.environ)
         if options.command == "up":
-            return up(replace(settings, engines=options.engines))
+            return up(replace(settings, engines=_engines(options.engines)), with_shop=not options.no_shop)
         if options.command == "engine":
             return run_engine(settings)
         if options.command == "demo":
             return demonstrate(settings, options.jmx, options.target)
-        return put_event_file(settings, options.file)
-    except (SettingsError, StackError, PortInUse, TemplateError, FunctionLoadError, EventFileError) as exc:
+        if options.command == "sample":
+            make_sample(settings, options.target, _say)
+        else:
+            EventSender(settings, _say).send(options.file)
+    except (SettingsError, StackError, PortInUse, TemplateError, FunctionLoadError, EventFileError, DemoFailure) as exc:
         print(f"error: {exc}", file=sys.stderr)  # noqa: T201 - a command line's own output
         return 1
+    return 0
 
 
-def up(settings: Settings) -> int:
+def up(settings: Settings, *, with_shop: bool = True) -> int:
     """Starts the stack, says where it is, and waits for SIGINT or SIGTERM."""
-    # Here and not above: moto takes seconds to import, and the other commands do without.
+    # Before the imports of the stack: moto takes seconds, and so does its start.
+    _say("starting Tandem's local stack ... (about ten seconds)")
     from local.stack import LocalStack
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("local").setLevel(logging.INFO)
+    use_plain_lines()
+    os.environ.setdefault("TANDEM_ENGINE_LOG_FORMAT", "plain")
     asked_to_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_stop.set())
-    with LocalStack(settings) as stack:
+    # The shop ends after the stack: its loads must not fail while they are being stopped.
+    with ExitStack() as outlasting, LocalStack(replace(settings, plain_log=True)) as stack:
+        shop = outlasting.enter_context(SampleShop(settings)) if with_shop else None
         _say(
             "Tandem is ready (Ctrl-C stops it)",
             f"  console {stack.api_url}/console",
             f"  API     {stack.api_url}   (health: {stack.api_url}/health)",
             f"  AWS     {stack.aws_url}   (EventBridge bus {LOCAL_BUS_NAME})",
             *[f"  engine  {url}" for url in (stack.engine_url, *stack.more_engines.values())],
+            *([] if shop is None else [f"  shop    {shop.url}   (a small system to load: make sample)"]),
             f"  state   {settings.state_directory}",
         )
+        silent = engine_silence(settings.engine_url) if settings.engine_url else None
+        if silent is not None:
+            _say(f"warning: the engine of TANDEM_ENGINE_URL does not answer, so no load can start: {silent}")
         asked_to_stop.wait()
-        _say("stopping ...")
+        hush_interrupted_executions()
+        _say("stopping ... (loads are stopped, and JMeter may still write its dashboards: up to half a minute)")
     _say("stopped")
     return 0
+
+
+def _engines(text: str) -> int:
+    """Raises SettingsError."""
+    if text not in set("12345678"):
+        raise SettingsError(f"ENGINES must be a whole number from 1 to 8, not {text!r}")
+    return int(text)
 
 
 def run_engine(settings: Settings) -> int:
@@ -96,46 +114,6 @@ def demonstrate(settings: Settings, plan: Path | None, target: str | None) -> in
     from local.demo.command import run_demo
 
     return run_demo(settings, plan, target)
-
-
-def put_event_file(settings: Settings, file: Path) -> int:
-    """Puts the event of a file on the stack's bus. Raises EventFileError."""
-    event = _read_event(file)
-    endpoint = f"http://127.0.0.1:{settings.aws_port}"
-    entry: dict[str, Any] = {
-        "EventBusName": LOCAL_BUS_NAME,
-        "Source": event["source"],
-        "DetailType": event["detail-type"],
-        "Detail": json.dumps(event["detail"]),
-        "Resources": event.get("resources", []),
-    }
-    with process_environment(aws_environment(endpoint)):
-        client: Any = boto3.client("events")
-        try:
-            answer = client.put_events(Entries=[entry])
-        except Exception as exc:
-            raise EventFileError(
-                f"no local stack takes the event at {endpoint} (is `make up` running?): {exc}"
-            ) from exc
-    if answer["FailedEntryCount"]:
-        raise EventFileError(f"the bus refused {file}: {answer['Entries'][0].get('ErrorMessage')}")
-    _say(f"{event['detail-type']} is on {LOCAL_BUS_NAME} as {answer['Entries'][0]['EventId']}")
-    return 0
-
-
-def _read_event(file: Path) -> dict[str, Any]:
-    try:
-        event = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise EventFileError(f"{file} cannot be read: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise EventFileError(f"{file} is no JSON: {exc}") from exc
-    if not isinstance(event, dict):
-        raise EventFileError(f"{file} holds no JSON object")
-    for name, kind in (("source", str), ("detail-type", str), ("detail", dict)):
-        if not isinstance(event.get(name), kind) or not event[name]:
-            raise EventFileError(f"{file}: the event needs a {name} ({'text' if kind is str else 'an object'})")
-    return event
 
 
 def _say(*lines: str) -> None:

@@ -43,6 +43,18 @@ def engine_environment(port: int, data_directory: Path) -> dict[str, str]:
     return environment
 
 
+def engine_silence(url: str) -> str | None:
+    """Why an engine gives no sign of life; None when it does."""
+    try:
+        with urllib.request.urlopen(url.rstrip("/") + _HEALTH_PATH, timeout=_HEALTH_TIMEOUT):  # noqa: S310
+            return None
+    except urllib.error.HTTPError as exc:
+        # Whoever asks for a token is there.
+        return None if exc.code in {401, 403} else f"{url} answers {exc.code} to {_HEALTH_PATH}"
+    except (urllib.error.URLError, OSError, ValueError) as exc:
+        return f"{url}: {getattr(exc, 'reason', exc)}"
+
+
 class EngineProcess:
     """Keeps one engine running on a port. The watching thread both starts and ends it.
 

@@ -28,6 +28,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 _INTEGRATION_SECONDS = 30.0
 _HANDLERS_AT_ONCE = 64
 _SHUTDOWN_SECONDS = 5
+_CONSOLE = "/console"
 _HEALTH_PATHS = ("/health", "/chaos/health")
 
 Readiness = Callable[[], Mapping[str, str]]
@@ -89,6 +90,9 @@ class Gateway:
         request_id = str(uuid.uuid4())
         if http_request.url.path in _HEALTH_PATHS and (missing := dict(self._missing())):
             return _json(503, {"status": "STARTING", "missing": missing}, request_id)
+        if http_request.scope["path"] == "/" and self._routes.find("GET", _CONSOLE) is not None:
+            # Here alone: an API Gateway has no such page, and a person types the address that `make up` shows.
+            return Response(302, b"", [("location", _CONSOLE), ("apigw-requestid", request_id)])
         found = self._routes.find(http_request.method, http_request.scope["path"])
         if found is None:
             return _message(404, "Not Found", request_id)

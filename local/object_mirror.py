@@ -1,7 +1,12 @@
-"""Keeps S3 objects over a restart: each is a file under `.tandem/s3/<bucket>/`, written when moto stores it."""
+"""Keeps S3 objects over a restart: each is a file under `.tandem/s3/<bucket>/`, written when moto stores it.
+
+They do not grow for ever: what a life-cycle rule of the bucket would delete on AWS is deleted here, and of that kind no
+more is kept than MOST_BYTES, since all of it lies in memory too.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -9,17 +14,30 @@ import logging
 import os
 import tempfile
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from moto.s3.exceptions import MissingBucket, MissingKey
 from moto.s3.models import FakeKey, S3Backend, s3_backends
 
 from local.replacements import Replacements
 from local.resolve import ACCOUNT_ID
+from local.template import Bucket
 
 _log = logging.getLogger(__name__)
 
 _SUFFIX = ".object"
+MOST_BYTES = 2 * 1024**3
+
+
+class _Kept(NamedTuple):
+    """One object that a rule may delete: when it was last changed, where, and its size."""
+
+    at: dt.datetime
+    bucket: str
+    key: str
+    size: int
 
 
 class ObjectMirror:
@@ -29,9 +47,10 @@ class ObjectMirror:
     and a directory to a file system. A file is whole or not there: it is written aside and renamed.
     """
 
-    def __init__(self, directory: Path, buckets: list[str]) -> None:
+    def __init__(self, directory: Path, buckets: Iterable[Bucket]) -> None:
         self._directory = directory
-        self._buckets = buckets
+        self._expirations = {bucket.name: bucket.expirations for bucket in buckets}
+        self._buckets = list(self._expirations)
         self._lock = threading.Lock()
 
     def load(self) -> None:
@@ -65,6 +84,35 @@ class ObjectMirror:
 
         replacements.replace(FakeKey, "set_metadata", set_and_keep)
         replacements.replace(S3Backend, "delete_object", delete_and_forget)
+
+    def expire(self, now: dt.datetime, most_bytes: int = MOST_BYTES) -> int:
+        """Deletes what is past its life-cycle rule and, of the objects under such rules, the oldest beyond the bound;
+        says how many that were.
+        """
+        doomed, kept_bytes = list[_Kept](), 0
+        for each in sorted(self._under_rules(), reverse=True):
+            kept_bytes += each.size
+            if kept_bytes > most_bytes or now - each.at > self._longest(each):
+                doomed.append(each)
+        for each in doomed:
+            # Deleted by somebody else meanwhile: just as well.
+            with contextlib.suppress(MissingBucket, MissingKey):
+                s3_backends[ACCOUNT_ID]["aws"].delete_object(each.bucket, each.key)
+        if doomed:
+            _log.info("%d old objects of the local S3 are deleted", len(doomed))
+        return len(doomed)
+
+    def _under_rules(self) -> Iterator[_Kept]:
+        for bucket, rules in self._expirations.items():
+            stored = s3_backends[ACCOUNT_ID]["aws"].buckets.get(bucket)
+            for name, key in [] if stored is None else list(stored.keys.items()):
+                if any(name.startswith(prefix) for prefix in rules):
+                    at = key.last_modified
+                    yield _Kept(at if at.tzinfo else at.replace(tzinfo=dt.UTC), bucket, name, int(key.size))
+
+    def _longest(self, kept: _Kept) -> dt.timedelta:
+        rules = self._expirations[kept.bucket].items()
+        return dt.timedelta(days=min(days for prefix, days in rules if kept.key.startswith(prefix)))
 
     def _file(self, bucket: str, key: str) -> Path:
         return self._directory / bucket / (hashlib.sha256(key.encode()).hexdigest() + _SUFFIX)

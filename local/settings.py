@@ -20,7 +20,7 @@ class Settings:
 
     `variables` is the user's environment: a variable that the template gives to a function is taken from here when
     it begins with TANDEM_. `engines` is how many are started, on ports from `engine_port` on.
-    `wait_scale` shortens Step Functions' waits and retries, for tests.
+    `wait_scale` shortens Step Functions' waits and retries, for tests. `plain_log`: the functions log for people.
     """
 
     template: Path = PROJECT / "template.yaml"
@@ -28,13 +28,20 @@ class Settings:
     aws_port: int = 5001
     engine_url: str | None = None
     engine_port: int = 8008
+    shop_port: int = 9000
     start_engine: bool = True
     engines: int = 1
     database_url: str | None = None
     sync_seconds: int = 30
     state_directory: Path = PROJECT / ".tandem"
     wait_scale: float = 1.0
+    plain_log: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shop_file(self) -> Path:
+        """Where a running stack says at which URL its sample shop is."""
+        return self.state_directory / "shop.url"
 
     @property
     def effective_database_url(self) -> str:
@@ -52,6 +59,7 @@ class Settings:
             aws_port=_integer(given, "TANDEM_AWS_PORT", default.aws_port, 1, 65535),
             engine_url=given.get("TANDEM_ENGINE_URL"),
             engine_port=_integer(given, "TANDEM_ENGINE_PORT", default.engine_port, 1, 65535),
+            shop_port=_integer(given, "TANDEM_SHOP_PORT", default.shop_port, 1, 65535),
             start_engine="TANDEM_ENGINE_URL" not in given,
             database_url=given.get("TANDEM_DATABASE_URL"),
             sync_seconds=_integer(given, "TANDEM_SYNC_SECONDS", default.sync_seconds, 1, MAX_SYNC_SECONDS),

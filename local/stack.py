@@ -7,6 +7,7 @@ functions' environment belong to the process.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import fcntl
 import logging
 import threading
@@ -20,8 +21,9 @@ import alembic.config
 import alembic.util
 import boto3
 from botocore.config import Config
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from local.aws import AwsServices, mirror_directory
 from local.engine_process import EngineProcess
@@ -32,6 +34,7 @@ from local.event_journal import EventJournal
 from local.functions import FunctionRuntime
 from local.gateway import Gateway
 from local.object_mirror import ObjectMirror
+from local.plain_log import show_functions_plainly
 from local.ports import choose, listen
 from local.queues import QueuePollers
 from local.resolve import REGION
@@ -56,6 +59,7 @@ LOCAL_VARIABLES = {
 _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 5.0
 _POLLER_SECONDS = 2.0
+_EXPIRE_EVERY_SECONDS = 3600.0
 _one_at_a_time = threading.Lock()
 
 
@@ -121,6 +125,7 @@ class LocalStack:
     def _start(self) -> None:
         settings, defer = self.settings, self._cleanup.callback
         settings.state_directory.mkdir(parents=True, exist_ok=True)
+        _check_database_url(settings)
         self._lock_state_directory()
         api_listener = listen(settings.api_port, "TANDEM_API_PORT")
         defer(api_listener.close)
@@ -168,11 +173,13 @@ class LocalStack:
         gateway.start(api_listener)
         runtime.prepare()
         self._part("database", self._migrate)
-        buckets = [bucket.name for bucket in template.buckets.values()]
-        mirror = ObjectMirror(mirror_directory(settings.state_directory), buckets)
+        mirror = ObjectMirror(mirror_directory(settings.state_directory), template.buckets.values())
         # The functions first: whatever AWS's port accepts from now on has somewhere to go.
         self._part("functions", runtime.load)
+        if settings.plain_log:
+            show_functions_plainly()
         self._part("aws", lambda: aws.start(aws_listener, pace, mirror))
+        _expire_objects(mirror, timers)
         pollers = QueuePollers(template, runtime)
         defer(pollers.close, _POLLER_SECONDS)
         pollers.start()
@@ -222,10 +229,8 @@ class LocalStack:
             configuration = alembic.config.Config(str(configuration_file))
             configuration.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
             alembic.command.upgrade(configuration, "head")
-        except ArgumentError as exc:
-            raise StackError(f"TANDEM_DATABASE_URL is no database URL: {exc}") from exc
         except (SQLAlchemyError, alembic.util.CommandError) as exc:
-            raise StackError(f"the database {shown} cannot be brought to the newest schema: {exc}") from exc
+            raise StackError(f"the database {shown} cannot be brought to the newest schema: {_words_of(exc)}") from exc
 
     def _await_engine(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -236,6 +241,38 @@ class LocalStack:
         if waiting := self.missing():
             parts = ", ".join(f"{part} {state}" for part, state in waiting.items())
             raise StackError(f"the stack is not ready after {_READY_SECONDS:.0f} s: {parts}")
+
+
+def _check_database_url(settings: Settings) -> None:
+    """Before anything is started: whether the URL can be read, and its server be reached. Raises StackError."""
+    if settings.database_url is None:
+        return
+    try:
+        engine = create_engine(make_url(settings.database_url))
+    except (ArgumentError, NoSuchModuleError, ImportError) as exc:
+        raise StackError(f"TANDEM_DATABASE_URL is no database URL that can be used here: {_words_of(exc)}") from exc
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as exc:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise StackError(f"the database {shown} cannot be reached: {_words_of(exc)}") from exc
+    finally:
+        engine.dispose()
+
+
+def _words_of(trouble: Exception) -> str:
+    """Its message, without SQLAlchemy's pointer to its own documentation."""
+    return str(trouble).partition("(Background on this error at:")[0].strip()
+
+
+def _expire_objects(mirror: ObjectMirror, timers: Timers) -> None:
+    """Now and every hour."""
+
+    def expire() -> None:
+        mirror.expire(dt.datetime.now(tz=dt.UTC))
+        timers.after(_EXPIRE_EVERY_SECONDS, expire)
+
+    expire()
 
 
 def _drain(runtime: FunctionRuntime) -> None:

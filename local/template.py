@@ -165,10 +165,11 @@ class EventBus:
 
 @dataclass(frozen=True)
 class Bucket:
-    """An S3 bucket."""
+    """An S3 bucket. `expirations`: after how many days objects below a prefix are deleted."""
 
     logical_id: str
     name: str
+    expirations: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ class _TemplateReader:
                 for logical_id, _ in self._of_type("AWS::Events::EventBus")
             },
             buckets={
-                logical_id: Bucket(logical_id, self._name(logical_id))
+                logical_id: Bucket(logical_id, self._name(logical_id), self._expirations(logical_id))
                 for logical_id, _ in self._of_type("AWS::S3::Bucket")
             },
             secrets={
@@ -595,6 +596,15 @@ class _TemplateReader:
             self._property(logical_id, "SecretString"),
             self._property(logical_id, "GenerateSecretString"),
         )
+
+    def _expirations(self, logical_id: str) -> dict[str, int]:
+        """Of the life-cycle rules those that delete current objects by prefix and age; the others matter to AWS."""
+        rules = (self._property(logical_id, "LifecycleConfiguration") or {}).get("Rules") or []
+        return {
+            rule["Prefix"]: int(rule["ExpirationInDays"])
+            for rule in rules
+            if rule.get("Status") == "Enabled" and rule.get("Prefix") and rule.get("ExpirationInDays")
+        }
 
     def _refuse_duplicates(self, what: str, names: Iterable[str]) -> None:
         seen: set[str] = set()

@@ -1,7 +1,8 @@
-"""The engine's own log: one JSON object a line on stderr, few of them."""
+"""The engine's own log: one JSON object a line on stderr, few of them; TANDEM_ENGINE_LOG_FORMAT=plain is for people."""
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -21,9 +22,17 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class _PlainLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        facts = "".join(f"  {name}={value}" for name, value in vars(record).items() if name not in _STANDARD)
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7} engine: {record.getMessage()}{facts}"
+        return line + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+
+
 def configure_logging() -> None:
     """Send everything of level INFO and above to stderr; uvicorn's chatter only from WARNING."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
+    plain = os.environ.get("TANDEM_ENGINE_LOG_FORMAT") == "plain"
+    handler.setFormatter(_PlainLines() if plain else _JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -31,6 +31,24 @@ class TandemApi:
         """Creates a strategy; answers its id."""
         return str(self._post("/CreateLoadTestStrategy", json=fields))
 
+    def definition_named(self, name: str) -> str | None:
+        """The id of the definition of exactly this name; None when there is none."""
+        found = self._post("/QueryLoadTestDefinitions", json={"name": name, "pageSize": 100})["data"]
+        return next((str(each["id"]) for each in found if each["name"] == name), None)
+
+    def update_definition(self, fields: dict[str, Any]) -> None:
+        """Changes a definition."""
+        self._post("/UpdateLoadTestDefinition", json=fields)
+
+    def strategy_of(self, experiment_id: str) -> str | None:
+        """The id of an experiment's strategy; None when there is none."""
+        found = self._post("/QueryLoadTestStrategies", json={"experimentId": experiment_id})["data"]
+        return str(found[0]["id"]) if found else None
+
+    def update_strategy(self, fields: dict[str, Any]) -> None:
+        """Changes a strategy."""
+        self._post("/UpdateLoadTestStrategy", json=fields)
+
     def task(self, experiment_task_id: str) -> Any:
         """The load-test task of an experiment task; None before there is one."""
         try:
@@ -85,6 +103,9 @@ def _result(call: str, answer: httpx.Response) -> Any:
     if answer.status_code == httpx.codes.OK and document.get("success"):
         return document["result"]
     error = document.get("error") or {}
-    details = "; ".join(f"{fault.get('field')} {fault.get('message')}" for fault in error.get("details") or [])
-    said = ": ".join(filter(None, [error.get("code"), error.get("message"), details]))
+    # A detail that the message has already said is not said again.
+    message = str(error.get("message") or "")
+    told = [fault for fault in error.get("details") or [] if str(fault.get("message")).strip(".") not in message]
+    details = "; ".join(f"{fault.get('field')} {fault.get('message')}" for fault in told)
+    said = ": ".join(filter(None, [error.get("code"), message, details]))
     raise DemoFailure(f"{call} answered {answer.status_code}: {said or document}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.demo.display import Display
 from local.demo.evidence import Check, Evidence, checks, transitions
-from local.demo.failure import DemoFailure
+from local.demo.failure import DemoFailure, WrongOptions
 from local.demo.figures import RunFigures, figures_of
 from local.demo.jmeter_processes import jmeter_processes
 from local.demo.options import DemoOptions
@@ -19,15 +19,16 @@ from local.demo.report import check_table, event_lines, phase_table
 from local.demo.scenario import LEAD_SECONDS, RAMP_UP_SECONDS, STEPS, Scenario, Told
 from local.demo.stage import Stage
 from local.ports import PortInUse
-from local.settings import Settings
+from local.settings import PROJECT, Settings
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _SETTLE_SECONDS = 5.0
 _INTRODUCTION = (
-    "Tandem runs a load test in step with a chaos experiment: real traffic before the fault, through it, and until",
-    "it is over - so that you see what your users would have felt. Here is one such experiment, for real, on this",
-    "machine: a JMeter load on a small shop, which is then broken for a while. It takes about a minute.",
+    "Tandem runs a load test in step with a chaos experiment: real traffic before the fault, through it, and after it,",
+    "so that you see the impact on users. Here is one such experiment, for real, on this machine:",
 )
+_WITH_SHOP = "a JMeter load on a small shop, which is then broken for a while. It takes about a minute and a half."
+_WITH_TARGET = "a JMeter load on your system; nothing is broken by the demo. It takes about a minute and a half."
 
 
 def run_demo(settings: Settings, plan: Path | None, target: str | None) -> int:
@@ -37,6 +38,9 @@ def run_demo(settings: Settings, plan: Path | None, target: str | None) -> int:
     try:
         options = DemoOptions.of(plan, target)
         return _play(settings, options, display)
+    except WrongOptions as error:
+        display.line(f"\nThe demo cannot start: {str(error).removesuffix('.')}.", "bold red")
+        return 1
     except (DemoFailure, PortInUse) as exc:
         display.line(f"\nThe demo failed: {str(exc).removesuffix('.')}.", "bold red")
         display.line(f"Logs: {settings.state_directory / 'demo'}/*.log")
@@ -47,7 +51,7 @@ def run_demo(settings: Settings, plan: Path | None, target: str | None) -> int:
 
 
 def _play(settings: Settings, options: DemoOptions, display: Display) -> int:
-    for line in _INTRODUCTION:
+    for line in (*_INTRODUCTION, _WITH_SHOP if options.target is None else _WITH_TARGET):
         display.line(line)
     with Stage(settings, options.target) as stage:
         display.step(1, STEPS, "Start Tandem's local stack and the system under test")
@@ -65,14 +69,14 @@ def _play(settings: Settings, options: DemoOptions, display: Display) -> int:
 
 
 def _show(told: Told, figures: RunFigures, stage: Stage, display: Display) -> None:
-    display.line("\nWhat the users felt, from the JTL", "bold")
+    display.line("\nResults by phase, from the JTL", "bold")
     display.show(phase_table(figures))
-    display.line("What happened (GetLoadTestEvents, UTC)", "bold")
+    display.line("Events (GetLoadTestEvents, UTC)", "bold")
     for line in event_lines(told.events):
         display.line(f"  {line}")
     report = stage.directory / "report.html"
     report.write_text(told.report, encoding="utf-8")
-    display.line("\nWhere it lies", "bold")
+    display.line("\nOutput files", "bold")
     display.line(f"  {'report':<10} {report.as_uri()}")
     for title, kind, url in (("JTL", "resultPath", "resultUrl"), ("dashboard", "reportPath", "reportUrl")):
         display.line(f"  {title:<10} {_place(told.results, kind, url, stage)}")
@@ -92,6 +96,7 @@ def _judge(told: Told, figures: RunFigures, stage: Stage, display: Display) -> i
         figures=figures,
         fault=told.fault,
         fault_start=told.fault_start,
+        fault_end=told.fault_end,
         lead_seconds=LEAD_SECONDS,
         status=told.task["status"],
         started=_moment(told.task["startTime"]),
@@ -103,19 +108,26 @@ def _judge(told: Told, figures: RunFigures, stage: Stage, display: Display) -> i
         recovery_seconds=told.results["verdict"]["timeToRecoverSec"],
     )
     found = checks(evidence)
-    display.line("\nSeen to happen", "bold")
+    display.line("\nChecks", "bold")
     display.show(check_table(found))
     failed = [check for check in found if not check.passed]
     if failed:
         display.line(f"\nThe demo failed: {_sentence(failed)}.", "bold red")
         display.line(f"Logs: {stage.directory}/*.log")
         return 1
-    display.line("\nAll of it happened. Next: `make up` keeps the stack running for experiments of your own.", "green")
+    display.line(f"\nAll {len(found)} checks passed.", "green")
+    display.line(f"This run in the console: `TANDEM_STATE_DIR={_shown(stage.directory)} make up`, then its address.")
+    display.line("Experiments of your own: `make up`, `make sample`, `make event` (README.md).")
     return 0
 
 
 def _sentence(failed: list[Check]) -> str:
-    return "; ".join(f"it was not seen that {check.claim} ({check.seen})" for check in failed)
+    return "; ".join(f"not seen: {check.claim} ({check.seen})" for check in failed)
+
+
+def _shown(directory: Path) -> Path:
+    """From the project, where `make` is called."""
+    return directory.relative_to(PROJECT) if directory.is_relative_to(PROJECT) else directory
 
 
 def _moment(text: str | None) -> datetime | None:

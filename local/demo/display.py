@@ -19,7 +19,14 @@ from local.demo.live_samples import LiveFigures
 _PLAIN_EVERY_SECONDS = 2.0
 _PLAIN_WIDTH = 120
 _REFRESHES_PER_SECOND = 8
-_STYLES = {"waiting": "dim", "starting": "cyan", "baseline": "green", "FAULT": "bold red", "recovery": "yellow"}
+_STYLES = {
+    "waiting": "dim",
+    "starting": "cyan",
+    "gate": "magenta",
+    "baseline": "green",
+    "FAULT": "bold red",
+    "recovery": "yellow",
+}
 
 
 @dataclass(frozen=True)

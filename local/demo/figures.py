@@ -10,6 +10,7 @@ from tandem.domain.analysis import analyse
 from tandem.domain.errors import UnreadableResults
 from tandem.domain.samples import AnalysisPlan, PhaseName
 from tandem.domain.summary import Summary
+from tandem.domain.verdict import LoadFacts, judge
 
 from local.demo.failure import DemoFailure
 
@@ -30,3 +31,15 @@ def figures_of(jtl: bytes, fault_start: datetime, fault_end: datetime, ramp_up_s
     except UnreadableResults as exc:
         raise DemoFailure(f"the JTL cannot be read: {exc}") from exc
     return RunFigures(analysis.summary, {phase.bounds.name: phase.summary for phase in analysis.phases})
+
+
+def recovered(jtl: bytes, fault_start: datetime, fault_end: datetime, ramp_up_sec: int) -> bool:
+    """Whether the samples so far show that the fault is over for the users, by the rule of Tandem's own verdict."""
+    plan = AnalysisPlan(fault_start=fault_start, fault_end=fault_end, ramp_up_sec=ramp_up_sec)
+    try:
+        analysis = analyse(read_jtl, [[jtl]], plan)
+    except UnreadableResults:
+        # Cut in the middle of a record: the next look finds it whole.
+        return False
+    felt = judge(analysis, plan, None, LoadFacts(proven=True)).recovery
+    return felt is not None and felt.recovered is not False

@@ -12,14 +12,16 @@ import httpx
 
 WINDOW_SECONDS = 3.0
 _TIMEOUT = 5.0
+_LONGEST_ERROR = 160
 
 
 class Sample(NamedTuple):
-    """When a sample ended (epoch s), how long it took (ms), and whether it failed."""
+    """When a sample ended (epoch s), how long it took (ms), whether it failed, and then the words for why."""
 
     end: float
     elapsed_ms: int
     failed: bool
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,13 @@ def _sample(row: list[str], columns: dict[str, int]) -> Sample | None:
         failed = row[columns["success"]].lower() != "true"
     except (KeyError, IndexError, ValueError):
         return None
-    return Sample((start + elapsed) / 1000, elapsed, failed)
+    return Sample((start + elapsed) / 1000, elapsed, failed, _error(row, columns) if failed else "")
+
+
+def _error(row: list[str], columns: dict[str, int]) -> str:
+    """What a failed sample says of its failure, in one short line; the assertion's words before the server's."""
+    said = {name: row[at].strip() for name, at in columns.items() if at < len(row)}
+    message = said.get("failureMessage") or said.get("responseMessage") or ""
+    code = said.get("responseCode", "")
+    shown = message if code in message or code.startswith("Non HTTP") else f"{code} {message}"
+    return " ".join(shown.removeprefix("Non HTTP response message: ").split())[:_LONGEST_ERROR]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from local.demo.api import TandemApi
 from local.demo.display import Display, Moment
 from local.demo.failure import DemoFailure
-from local.demo.live_samples import JtlFollower, LiveWindow
+from local.demo.live_samples import JtlFollower, LiveFigures, LiveWindow
 from local.demo.stage import Stage
 
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
@@ -40,8 +41,32 @@ class LoadWatch:
         self._asked_at = 0.0
         self.task: Any = None
         """The task as last seen; None before there is one."""
+        self.errors: Counter[str] = Counter()
+        """How often each error was seen."""
+        self.samples_seen = 0
         self.first_sample_at: float | None = None
         """When the first sample ended (epoch s)."""
+
+    @property
+    def figures(self) -> LiveFigures | None:
+        """Those of the last seconds."""
+        return self._window.figures(time.time())
+
+    @property
+    def samples_url(self) -> str | None:
+        """Where the JTL is; None before the load has one."""
+        path = None if self.task is None else self.task["resultPath"]
+        return None if not path else f"{self._stage.engine_url}/{path}"
+
+    def why_it_failed(self) -> str:
+        """The most frequent error and where the samples are, as the end of a sentence; empty before there are any."""
+        if not self.samples_seen:
+            return ""
+        place = self._stage.place_of(self.task["resultPath"]) or self.samples_url
+        if not self.errors:
+            return f" (samples: {place})"
+        [(error, count)] = self.errors.most_common(1)
+        return f". Most frequent error: {error}, {count:,} of {self.samples_seen:,} requests (samples: {place})"
 
     @property
     def ended(self) -> bool:
@@ -68,17 +93,19 @@ class LoadWatch:
                 if waited > seconds:
                     state = "there is no task" if self.task is None else f"the task is {self.task['status']}"
                     raise DemoFailure(f"{what} within {seconds:.0f} s; {state}")
-                self._display.moment(Moment(*shown(waited), self._window.figures(time.time())))
+                self._display.moment(Moment(*shown(waited), self.figures))
                 time.sleep(_LOOK_SECONDS)
 
     def _follow(self) -> None:
         if time.monotonic() - self._asked_at >= _ASK_SECONDS:
             self._asked_at = time.monotonic()
             self.task = self._api.task(self._experiment_task_id)
-        if self._follower is None and self.task is not None and self.task["resultPath"]:
-            self._follower = JtlFollower(self._stage.client, f"{self._stage.engine_url}/{self.task['resultPath']}")
+        if self._follower is None and self.samples_url is not None:
+            self._follower = JtlFollower(self._stage.client, self.samples_url)
         if self._follower is not None:
             samples = self._follower.poll()
             if samples and self.first_sample_at is None:
                 self.first_sample_at = min(sample.end for sample in samples)
+            self.samples_seen += len(samples)
+            self.errors.update(sample.error for sample in samples if sample.failed)
             self._window.add(samples)

@@ -73,5 +73,7 @@ def check_table(found: Iterable[Check]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for check in found:
         mark = Text("ok", style="green") if check.passed else Text("FAILED", style="bold red")
+        if check.busy:
+            mark = Text("note", style="yellow")
         table.add_row("  ", mark, check.claim, Text(check.seen, style="dim"))
     return table

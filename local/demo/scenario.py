@@ -14,8 +14,10 @@ import httpx
 from local.demo.api import TandemApi
 from local.demo.display import Display
 from local.demo.failure import DemoFailure
+from local.demo.figures import recovered
 from local.demo.load_watch import LoadWatch, Shown
 from local.demo.options import OWN_PLAN, DemoOptions
+from local.demo.plan_shape import shape_of
 from local.demo.platform import ChaosPlatform
 from local.demo.shop import Fault
 from local.demo.shop_control import ShopControl
@@ -27,7 +29,9 @@ RAMP_UP_SECONDS = 2
 LEAD_SECONDS = 10
 FAULT_SECONDS = 15
 RECOVERY_SECONDS = 12
-TRAFFIC_SECONDS = 150
+LONGEST_RECOVERY_SECONDS = 90
+TRAFFIC_SECONDS = 240
+GATE_SECONDS = 60
 MAX_ERROR_RATE = 0.5
 FAULT = Fault(latency_ms=250, error_share=0.2)
 
@@ -36,6 +40,9 @@ _STOP_DEADLINE = 60.0
 _DASHBOARD_DEADLINE = 60.0
 _GIVE_UP_DEADLINE = 15.0
 _POLL_SECONDS = 0.5
+_LOOK_FOR_RECOVERY_SECONDS = 2.0
+_KNOWN_WITH_THE_DEFINITION = "UNRESOLVED"
+"""At the upload such a finding means: threads and duration come with the definition, two steps later."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Scenario:
             self._announce()
             self._await_window()
             fault_start = self._break()
-            fault_end = self._mend()
+            fault_end = self._mend(fault_start)
             self._finish()
             return self._collect(fault_start, fault_end)
         finally:
@@ -89,7 +96,11 @@ class Scenario:
         upload = self._api.upload_plan(plan)
         self._display.say(f"POST /UploadJmxFile  ->  {upload['uploadPath']}")
         preflight = upload["preflight"]
-        findings = [f"{finding['severity']}: {finding['message']}" for finding in preflight["findings"]]
+        findings = [
+            f"{finding['severity']}: {finding['message']}"
+            for finding in preflight["findings"]
+            if (finding["severity"], finding["code"]) != ("OK", _KNOWN_WITH_THE_DEFINITION)
+        ]
         self._display.say(f"preflight: {preflight['status']}")
         for finding in findings:
             self._display.say(f"  {finding}")
@@ -98,7 +109,7 @@ class Scenario:
         return str(upload["uploadPath"])
 
     def _create(self, upload_path: str) -> None:
-        self._display.step(3, STEPS, "Say which load goes with which experiment, and how")
+        self._display.step(3, STEPS, "Create the load test definition and its strategy")
         definition = self._api.create_definition(
             {
                 "name": self._name,
@@ -111,7 +122,8 @@ class Scenario:
             }
         )
         self._display.say(f"POST /CreateLoadTestDefinition  ->  {definition}")
-        self._display.say(f"  the load: {USERS} users against {self._stage.target}")
+        shape = shape_of(self._options.plan, self._stage.target, USERS)
+        self._display.say(f"  the load: {shape.sentence(self._stage.target)}")
         strategy = self._api.create_strategy(
             {
                 "definitionId": definition,
@@ -120,11 +132,11 @@ class Scenario:
                 "trafficDurationSec": TRAFFIC_SECONDS,
                 "abortOnLoadFailure": True,
                 "stopOnCompletion": True,
-                "gate": {"timeoutSec": 60, "maxErrorRate": MAX_ERROR_RATE},
+                "gate": {"timeoutSec": GATE_SECONDS, "maxErrorRate": MAX_ERROR_RATE},
             }
         )
         self._display.say(f"POST /CreateLoadTestStrategy  ->  {strategy}")
-        self._display.say(f"  in step: the load runs {LEAD_SECONDS} s before the fault and stops with the experiment;")
+        self._display.say(f"  the load runs {LEAD_SECONDS} s before the fault and stops with the experiment;")
         self._display.say("  if the load fails, the experiment is aborted: a fault without load would show nothing")
 
     def _announce(self) -> None:
@@ -140,7 +152,8 @@ class Scenario:
         def look() -> dict[str, Any] | None:
             self._platform.hear()
             for abort in self._platform.heard_of("ExperimentAbortRequested"):
-                raise DemoFailure(f"Tandem asked for the experiment to be aborted: {abort['reason']}")
+                reason = _unended(str(abort["reason"]))
+                raise DemoFailure(f"Tandem asked to abort the experiment: {reason}{self._load.why_it_failed()}")
             opened = self._platform.heard_of("FaultWindowOpen")
             return opened[0] if opened else None
 
@@ -148,13 +161,18 @@ class Scenario:
             first = self._load.first_sample_at
             if first is None:
                 return Shown("starting", 0.0, "JMeter starts")
+            figures = self._load.figures
+            if figures is not None and figures.error_rate > MAX_ERROR_RATE:
+                left = max(0.0, first + GATE_SECONDS - time.time())
+                return Shown("gate", 1 - left / GATE_SECONDS, f"limit {MAX_ERROR_RATE:.0%}, {left:.0f} s left")
             left = max(0.0, first + LEAD_SECONDS - time.time())
             return Shown("baseline", 1 - left / LEAD_SECONDS, f"{left:.0f} s to the fault")
 
         window = self._load.until(look, shown, _WINDOW_DEADLINE, "FaultWindowOpen did not come", to_end=False)
         if not window["loadProven"]:
-            raise DemoFailure(f"the fault window opened, but over a load that is not proven: {window.get('reason')}")
-        self._display.say("event FaultWindowOpen heard: the load is proven and the baseline measured")
+            reason = _unended(str(window.get("reason")))
+            raise DemoFailure(f"the fault window opened without a verified load: {reason}{self._load.why_it_failed()}")
+        self._display.say("event FaultWindowOpen heard: the load is verified and the baseline measured")
 
     def _break(self) -> datetime:
         """When the fault began."""
@@ -175,15 +193,49 @@ class Scenario:
         self._pass_time("FAULT", FAULT_SECONDS, "its end")
         return start
 
-    def _mend(self) -> datetime:
-        """When the fault ended."""
+    def _mend(self, start: datetime) -> datetime:
+        """When the fault ended; returns when the recovery was seen, or after the longest time to wait for it."""
         self._display.step(6, STEPS, "The fault is over, the load goes on: does the system recover?")
         if self._shop is not None:
             self._shop.heal()
         end = datetime.now(tz=UTC)
         self._platform.fault_ended(end)
         self._pass_time("recovery", RECOVERY_SECONDS, "the end")
+        if self._shop is not None:
+            self._await_recovery(start, end)
         return end
+
+    def _await_recovery(self, start: datetime, end: datetime) -> None:
+        """On a busy machine it may take a while until the figures are steady again."""
+        began, looked = time.monotonic(), 0.0
+        longest = LONGEST_RECOVERY_SECONDS - RECOVERY_SECONDS
+
+        def look() -> bool | None:
+            nonlocal looked
+            now = time.monotonic()
+            if now - began >= longest:
+                return True
+            if now - looked < _LOOK_FOR_RECOVERY_SECONDS:
+                return None
+            looked = now
+            return recovered(self._jtl_so_far(), start, end, RAMP_UP_SECONDS) or None
+
+        def shown(waited: float) -> Shown:
+            return Shown("recovery", min(1.0, waited / longest), f"at most {max(0.0, longest - waited):.0f} s more")
+
+        if look() is None:
+            self._display.say("not recovered yet; this machine is busy? The load goes on until the recovery is seen")
+            self._load.until(look, shown, longest + 10.0, "the recovery did not come", to_end=False)
+
+    def _jtl_so_far(self) -> bytes:
+        """What there is of the samples; nothing while the engine does not answer."""
+        url = self._load.samples_url
+        if url is None:
+            return b""
+        try:
+            return self._stage.client.get(url, timeout=10.0).raise_for_status().content
+        except httpx.HTTPError:
+            return b""
 
     def _finish(self) -> None:
         self._display.step(7, STEPS, "The experiment ends, and its load with it")
@@ -269,3 +321,8 @@ class Scenario:
                 "the load did not stop",
                 to_end=True,
             )
+
+
+def _unended(sentence: str) -> str:
+    """Without its full stop: more follows."""
+    return sentence.rstrip(".")

@@ -19,7 +19,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 HOST = "127.0.0.1"
-_WORK_SECONDS = (0.002, 0.006)
+# Long enough that what else the machine does is little beside it: the recovery is judged against this noise.
+_WORK_SECONDS = (0.045, 0.055)
 _PRICES = {f"sku-{number}": 5 + 3 * number for number in range(1, 21)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from types import TracebackType
 
 import httpx
@@ -63,6 +64,10 @@ class Stage:
             self._find_target(self._given_target)
         self._start_stack()
 
+    def place_of(self, result_path: str | None) -> Path | None:
+        """A result file on this machine; None when the engine is the user's own, or there is no file."""
+        return None if self.engine_directory is None or not result_path else self.engine_directory / result_path
+
     def must_live(self) -> None:
         """Raises DemoFailure when a child has ended."""
         for child in self._watched:
@@ -97,7 +102,7 @@ class Stage:
         self.aws_url = f"http://127.0.0.1:{ports['TANDEM_AWS_PORT']}"
         self.engine_url = self.engine_url or f"http://127.0.0.1:{ports['TANDEM_ENGINE_PORT']}"
         variables = {name: str(port) for name, port in ports.items()} | {"TANDEM_STATE_DIR": str(self.directory)}
-        stack = Child("the local stack", ["local", "up"], self.stack_log, variables)
+        stack = Child("the local stack", ["local", "up", "--no-shop"], self.stack_log, variables)
         self._start(stack, _STACK_STOP_SECONDS)
         stack.wait_until_healthy(self.client, f"{self.api_url}/health", _STACK_READY_SECONDS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import signal
@@ -18,14 +19,16 @@ from typing import Any
 import httpx
 import pytest
 
-from local.aws import AwsServices
+from local.aws import AwsServices, mirror_directory
 from local.engine_process import EngineProcess
 from local.errors import StackError
 from local.event_journal import EventJournal
 from local.functions import FunctionRuntime
+from local.object_mirror import ObjectMirror
 from local.ports import PortInUse
 from local.settings import PROJECT, Settings, SettingsError
 from local.stack import LocalStack
+from local.template import Bucket, load_template
 from tests.local.toy_application import calls, toy_settings, wait_for
 
 BUCKET = "tandem-uploads-123456789012"
@@ -49,6 +52,44 @@ def test_objects_survive_a_restart_with_their_headers_and_deleted_ones_do_not(tm
         kept = s3.get_object(Bucket=BUCKET, Key="a/b")
         assert (kept["Body"].read(), kept["ContentType"], kept["Metadata"]) == (b"a/b", "text/plain", {"k": "v"})
         assert kept["LastModified"] == changed
+
+
+def kept_files(state: Path) -> int:
+    return len(list((state / "s3").rglob("*.object")))
+
+
+def test_objects_deleted_in_a_batch_are_gone_from_the_disk_too(tmp_path: Path) -> None:
+    with LocalStack(toy_settings(tmp_path)) as stack:
+        s3 = stack.client("s3")
+        for key in ("archive/a/x", "archive/a/y", "uploads/z"):
+            s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "archive/a/x"}, {"Key": "archive/a/y"}]})
+        assert kept_files(stack.settings.state_directory) == 1
+
+
+def test_what_the_life_cycle_would_delete_goes_and_the_rest_is_bounded(tmp_path: Path) -> None:
+    with LocalStack(toy_settings(tmp_path)) as stack:
+        s3 = stack.client("s3")
+        for number in range(4):
+            s3.put_object(Bucket=BUCKET, Key=f"archive/{number}/samples", Body=b"x" * 100)
+            time.sleep(1.1)  # the order is by their time, which S3 keeps in whole seconds
+        s3.put_object(Bucket=BUCKET, Key="uploads/plan", Body=b"x" * 1000)
+        mirror = ObjectMirror(mirror_directory(stack.settings.state_directory), _buckets())
+        now = dt.datetime.now(tz=dt.UTC)
+        assert mirror.expire(now + dt.timedelta(days=29)) == 0
+        assert mirror.expire(now, most_bytes=250) == 2
+        assert set(_keys(s3)) == {"archive/2/samples", "archive/3/samples", "uploads/plan"}
+        assert mirror.expire(now + dt.timedelta(days=31)) == 2
+        assert _keys(s3) == ["uploads/plan"]
+        assert kept_files(stack.settings.state_directory) == 1
+
+
+def _buckets() -> list[Bucket]:
+    return list(load_template(toy_settings(Path()).template, {}, "http://127.0.0.1").buckets.values())
+
+
+def _keys(s3: Any) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 def test_stacks_one_after_another_know_nothing_of_each_other_and_leave_nothing(tmp_path: Path) -> None:

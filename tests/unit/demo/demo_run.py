@@ -14,6 +14,11 @@ FAULT = Fault(latency_ms=250, error_share=0.2)
 
 
 def run_figures(*, felt: bool = True, healed: bool = True, seconds: int = RUN_SECONDS) -> RunFigures:
+    """The figures of ``run_jtl``."""
+    return figures_of(run_jtl(felt=felt, healed=healed, seconds=seconds), FAULT_START, FAULT_END, ramp_up_sec=1)
+
+
+def run_jtl(*, felt: bool = True, healed: bool = True, seconds: int = RUN_SECONDS) -> bytes:
     """100 requests/s of 10 ms; those that end in the fault, while it is felt, 260 ms and every fifth an error."""
     rows = ["timeStamp,elapsed,label,success"]
     for number in range(seconds * 100):
@@ -22,7 +27,7 @@ def run_figures(*, felt: bool = True, healed: bool = True, seconds: int = RUN_SE
         elapsed = 260 if broken else 10
         begun = round(end.timestamp() * 1000) - elapsed
         rows.append(f"{begun},{elapsed},GET /,{'false' if broken and number % 5 == 0 else 'true'}")
-    return figures_of("\n".join([*rows, ""]).encode(), FAULT_START, FAULT_END, ramp_up_sec=1)
+    return "\n".join([*rows, ""]).encode()
 
 
 def evidence(figures: RunFigures | None = None, fault: Fault | None = FAULT) -> Evidence:
@@ -31,6 +36,7 @@ def evidence(figures: RunFigures | None = None, fault: Fault | None = FAULT) -> 
         figures=figures or run_figures(),
         fault=fault,
         fault_start=FAULT_START,
+        fault_end=FAULT_END,
         lead_seconds=10,
         status="STOPPED",
         started=START - timedelta(seconds=2),

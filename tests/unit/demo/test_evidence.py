@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from local.demo.evidence import Evidence, checks, transitions
-from tests.unit.demo.demo_run import FAULT_START, START, evidence, run_figures
+from local.demo.figures import recovered
+from tests.unit.demo.demo_run import FAULT_END, FAULT_START, START, evidence, run_figures, run_jtl
 
 
 def failed(seen: Evidence) -> list[str]:
@@ -31,20 +32,26 @@ def test_a_demo_in_which_all_went_well_passes() -> None:
         ({"started": None}, "the experiment's end stopped the load"),
         ({"started": START - timedelta(minutes=1)}, "the experiment's end stopped the load"),
         ({"ended": START + timedelta(seconds=30)}, "the experiment's end stopped the load"),
-        ({"transitions": []}, "the audit holds each change of the task once"),
+        ({"transitions": []}, "each status change was recorded exactly once"),
         ({"dashboard": False}, "JMeter's dashboard was made"),
         ({"jmeter_left": [4711]}, "no JMeter process is left"),
-        ({"recovery_seconds": None}, "the report tells how long users waited for the recovery"),
     ],
 )
 def test_each_step_that_was_not_seen_fails_its_check(changes: dict[str, Any], claim: str) -> None:
     assert claim in failed(replace(evidence(), **changes))
 
 
+def test_a_recovery_that_was_not_seen_is_a_result_and_no_failure() -> None:
+    seen = replace(evidence(), recovery_seconds=None)
+    assert failed(seen) == []
+    [note] = [check for check in checks(seen) if check.busy]
+    assert note.seen == "not recovered within 10 s: this machine is busy"
+
+
 def test_a_transition_told_twice_fails() -> None:
     seen = evidence()
     doubled = replace(seen, transitions=[*seen.transitions, "STOPPED"])
-    assert failed(doubled) == ["the audit holds each change of the task once"]
+    assert failed(doubled) == ["each status change was recorded exactly once"]
 
 
 def test_where_nothing_was_injected_no_fault_is_looked_for() -> None:
@@ -71,3 +78,12 @@ def test_transitions_are_read_from_the_events_of_the_api() -> None:
         {"ts": 5, "type": "STOPPED", "message": "an engine's own word"},
     ]
     assert transitions(map(json.dumps, events)) == ["PENDING", "RUNNING"]
+
+
+@pytest.mark.parametrize(("shape", "seen"), [({}, True), ({"healed": False}, False), ({"seconds": 27}, False)])
+def test_the_demo_waits_for_the_recovery_that_the_verdict_will_tell(shape: dict[str, Any], seen: bool) -> None:
+    assert recovered(run_jtl(**shape), FAULT_START, FAULT_END, 1) is seen
+
+
+def test_samples_that_cannot_be_read_yet_are_no_recovery() -> None:
+    assert not recovered(b"", FAULT_START, FAULT_END, 1)

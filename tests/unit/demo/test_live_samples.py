@@ -11,7 +11,7 @@ JTL = (
     b'1100,300,POST /checkout,"not\nfound, ""really""",false\n'
     b"1200,5,GET /catalogue,OK,true\n"
 )
-SAMPLES = [Sample(1.02, 20, False), Sample(1.4, 300, True), Sample(1.205, 5, False)]
+SAMPLES = [Sample(1.02, 20, False), Sample(1.4, 300, True, 'not found, "really"'), Sample(1.205, 5, False)]
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
@@ -30,6 +30,25 @@ def test_a_record_that_is_not_whole_is_waited_for() -> None:
 def test_what_is_no_sample_is_passed_over() -> None:
     lines = JtlLines()
     assert lines.take(b"timeStamp,elapsed,success\nnonsense,1,true\n5\n1000,20,true\n") == [Sample(1.02, 20, False)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        (
+            b"Non HTTP response code: java.net.ConnectException,Non HTTP response message: Connection refused,",
+            "Connection refused",
+        ),
+        (b"503,Service Unavailable,", "503 Service Unavailable"),
+        (b'200,OK,The body lacks "order"', '200 The body lacks "order"'),
+        (b"404,,", "404"),
+    ],
+)
+def test_a_failed_sample_says_why(fields: bytes, error: str) -> None:
+    head = b"timeStamp,elapsed,success,responseCode,responseMessage,failureMessage\n"
+    code, message, failure = fields.split(b",")
+    row = b",".join([b"1000,20,false", code, message, b'"' + failure.replace(b'"', b'""') + b'"']) + b"\n"
+    assert JtlLines().take(head + row) == [Sample(1.02, 20, True, error)]
 
 
 def test_the_window_forgets_what_ended_before_it() -> None:
