@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
+from tandem_engine.request_guard import LOOPBACK_NAMES, refusal
 
 from local.functions import FunctionRuntime, PayloadTooLarge, UnknownFunction
 from local.gateway_event import MalformedAnswer, Request, Response, build_event, read_answer
@@ -88,6 +89,10 @@ class Gateway:
 
     async def _respond(self, http_request: HttpRequest) -> Response:
         request_id = str(uuid.uuid4())
+        headers = http_request.headers
+        if reason := refusal(headers.get("host", ""), headers.get("origin"), LOOPBACK_NAMES):
+            # AWS has no such rule: there a request is signed, here a page of any site would be believed.
+            return _message(403, f"Forbidden: {reason}", request_id)
         if http_request.url.path in _HEALTH_PATHS and (missing := dict(self._missing())):
             return _json(503, {"status": "STARTING", "missing": missing}, request_id)
         if http_request.scope["path"] == "/" and self._routes.find("GET", _CONSOLE) is not None:

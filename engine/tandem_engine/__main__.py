@@ -2,7 +2,9 @@
 
 import os
 import sys
+from dataclasses import replace
 
+from tandem_engine.bearer_token import seal, take_token
 from tandem_engine.data_root import DataRootTaken
 from tandem_engine.jmeter_home import NoJMeter
 from tandem_engine.logs import configure_logging
@@ -14,7 +16,9 @@ def main() -> int:
     """Run until a signal comes; the exit status: 0 after a clean end, 2 when it could not begin."""
     configure_logging()
     try:
-        serve(Settings.from_environment(os.environ), os.environ)
+        token = take_token(os.environ)
+        seal()
+        serve(replace(Settings.from_environment(os.environ), token=token), os.environ)
     except (SettingsError, NoJMeter, DataRootTaken, OSError) as fault:
         sys.stderr.write(f"tandem engine: {fault}\n")
         return 2

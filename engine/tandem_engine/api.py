@@ -20,11 +20,13 @@ from tandem_engine.data_root import DataRoot
 from tandem_engine.execution import Dashboard
 from tandem_engine.execution_request import parse_request
 from tandem_engine.executions import Executions
-from tandem_engine.faults import BadArgument, EngineFault, Full, Unauthorized, Unknown
+from tandem_engine.faults import BadArgument, EngineFault, Full, NotJson, Unauthorized, Unknown
 from tandem_engine.file_answers import file_answer
+from tandem_engine.limits import check_disk, check_heap, memory_of_machine
 from tandem_engine.moments import now_ms
+from tandem_engine.request_guard import LOOPBACK_NAMES, RequestGuard, is_loopback
 from tandem_engine.run import Run, snapshot_event
-from tandem_engine.settings import Settings
+from tandem_engine.settings import Settings, bytes_of_heap
 from tandem_engine.uploads import Category, list_files, receive_upload
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Api:
         self._capabilities = capabilities
         self._executions = executions
         self._settings = settings
+        self._most_heap = bytes_of_heap(settings.max_heap) if settings.max_heap else memory_of_machine()
 
     def application(self) -> ASGIApp:
         """The ASGI application."""
@@ -78,7 +81,15 @@ class Api:
         )
         # A path with a slash too many is unknown, not a redirect without an envelope.
         application.router.redirect_slashes = False
-        return application if self._settings.token is None else _BearerGate(application, self._settings.token)
+        token = self._settings.token
+        inner = application if token is None else _BearerGate(application, token)
+        return RequestGuard(inner, self._names(), lambda reason: _failure(403, reason))
+
+    def _names(self) -> frozenset[str] | None:
+        """By what names it may be called: on the loopback interface by that alone, elsewhere by any unless told."""
+        if not self._settings.hosts and not is_loopback(self._settings.host):
+            return None
+        return LOOPBACK_NAMES.union(self._settings.hosts)
 
     async def upload_testplan(self, request: Request) -> Response:
         return await self._receive(request, Category.TESTPLAN)
@@ -94,6 +105,8 @@ class Api:
 
     async def start(self, request: Request) -> Response:
         execution_request = parse_request(await _json_body(request), self._settings.default_heap)
+        check_heap(execution_request.heap_size, execution_request.jvm_args, self._most_heap)
+        check_disk(self._root.path, self._settings.min_free_bytes)
         run = await run_in_threadpool(self._executions.start, execution_request)
         return _success(run.execution.to_wire(), "execution started")
 
@@ -236,6 +249,9 @@ def _content_length(request: Request) -> int:
 
 
 async def _json_body(request: Request) -> object:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise NotJson("the body must be JSON, and Content-Type must say application/json")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from tandem_engine.execution_request import ExecutionRequest, jvm_argument
+from tandem_engine.settings import bytes_of_heap
 
 RUN_MARKER: Final = "-Jtandem.execution.id="
 DASHBOARD_MARKER: Final = "-Jtandem.dashboard.id="
 
 _GIBIBYTE: Final = 1024**3
-_UNITS: Final = {"k": 1024, "m": 1024**2, "g": _GIBIBYTE}
 _COLLECTOR: Final = re.compile(r"-XX:\+Use\w*GC")
 
 
 def run_jvm_arguments(request: ExecutionRequest, preferences: Path) -> list[str]:
     """The JVM's arguments for a run: quick to start and small, unless ``jvmArgs`` or a large heap say otherwise."""
     own = [jvm_argument(key, value) for key, value in request.jvm_args.items()]
-    heap = int(request.heap_size[:-1]) * _UNITS[request.heap_size[-1].lower()]
+    heap = bytes_of_heap(request.heap_size)
     arguments = [f"-Xms{min(heap, 128 * 1024**2) // 1024}k", f"-Xmx{request.heap_size}"]
     # Above 4 GiB the pauses of the serial collector would show in the measured response times.
     if heap <= 4 * _GIBIBYTE and not any(_COLLECTOR.fullmatch(argument) for argument in own):

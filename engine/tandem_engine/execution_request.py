@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tandem_engine.faults import BadArgument
-from tandem_engine.settings import is_heap_size
+from tandem_engine.settings import bytes_of_heap, is_heap_size
 
 _MOST: Final = 2**31 - 1
 _KEY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[\ud800-\udfff]")
 _LONGEST_VALUE: Final = 32 * 1024
-_UNITS: Final = {"k": 1024, "m": 1024**2, "g": 1024**3}
 _LEAST_HEAP: Final = 32 * 1024**2
 
 # What the engine itself needs to say: its stop port, its way of reading the JTL, how it finds its processes again.
@@ -145,7 +144,7 @@ class _Reader:
         if not isinstance(value, str) or not is_heap_size(value):
             self.faults.append("heapSize must be digits and k, m or g, such as 512m")
             return default
-        if int(value[:-1]) * _UNITS[value[-1].lower()] < _LEAST_HEAP:
+        if bytes_of_heap(value) < _LEAST_HEAP:
             self.faults.append("heapSize must be at least 32m")
         return value
 

@@ -4,6 +4,7 @@
 
     EngineFault
      ├── BadArgument    400  a field is wrong, or the state does not allow it
+     ├── NotJson        415  a JSON body is needed, and said to be one
      ├── Unauthorized   401  the bearer token is missing or wrong
      ├── Unknown        404  no such execution or file
      ├── Broken         500  the engine itself cannot do its work (JMeter cannot be started, disk full, ...)
@@ -23,6 +24,12 @@ class BadArgument(EngineFault):
     """A field is wrong or the state does not allow it; the text names field and rule."""
 
     status = 400
+
+
+class NotJson(EngineFault):
+    """The body is not said to be JSON: a page of another site can send any other type without asking."""
+
+    status = 415
 
 
 class Unauthorized(EngineFault):

@@ -227,7 +227,8 @@ def test_a_data_root_behind_a_link_is_taken_as_uploads_name_it(tmp_path: Path) -
 
 def test_settings_have_defaults_and_name_what_is_wrong() -> None:
     assert Settings.from_environment({}) == Settings()
-    assert Settings.from_environment({"TANDEM_ENGINE_PORT": "9", "TANDEM_ENGINE_TOKEN": " t "}).token == "t"
+    assert Settings.from_environment({"TANDEM_ENGINE_PORT": "9"}).port == 9
+    assert Settings.from_environment({"TANDEM_ENGINE_HOSTS": " Engine.test, b ,"}).hosts == ("engine.test", "b")
     for name, value in (("PORT", "x"), ("PORT", "70000"), ("MAX_RUNS", "0"), ("DEFAULT_HEAP", "1 g"), ("PORT", "²")):
         with pytest.raises(SettingsError, match=f"TANDEM_ENGINE_{name} must be"):
             Settings.from_environment({f"TANDEM_ENGINE_{name}": value})

