@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 _MAX_CACHED: Final = 10_000
-_NUMBERS: Final = re.compile(r"[0-9]+-[0-9]+")
+_NUMBERS: Final = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
 # Of a distributed run: a host, perhaps with a port; no name of a host holds white space.
 _PREFIX: Final = r"[^\s-][^\s]*-"
 

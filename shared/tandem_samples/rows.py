@@ -1,9 +1,9 @@
 """Which rows of a result file are requests: neither a transaction's own row nor a part of another row.
 
-JMeter writes a sample's row and then the rows of its sub-results (redirects, embedded resources), each named
-``<label>-<n>`` with n from 0 unless ``subresults.disable_renaming`` is set (SampleResult.storeSubResult). A Transaction
-Controller with "Generate parent sample" writes its own row first and then its requests under their own names: these are
-requests (TransactionSampler.addSubSamplerResult does not rename them).
+JMeter writes a sample's row and then the rows of its sub-results (redirects, embedded resources, depth first), each
+named ``<label>-<n>`` unless ``subresults.disable_renaming`` is set (SampleResult.storeSubResult,
+CSVSaveService.saveSampleResult). A Transaction Controller with "Generate parent sample" writes its own row first and
+then its requests under their own names: these are requests (TransactionSampler.addSubSamplerResult renames nothing).
 """
 
 import re
@@ -17,8 +17,8 @@ TRANSACTION_MESSAGE: Final = "Number of samples in transaction"
 (org.apache.jmeter.control.TransactionController, org.apache.jmeter.report.core.Sample)."""
 
 _MAX_THREADS: Final = 10_000
-_MAX_TRANSACTIONS: Final = 10_000
-_NUMBERED: Final = re.compile(r"(.*)-(0|[1-9][0-9]{0,5})", re.DOTALL)
+_MAX_LABELS: Final = 20_000
+_NUMBERED: Final = re.compile(r"(.*)-(?:0|[1-9][0-9]{0,5})", re.DOTALL)
 
 
 class SampleKind(StrEnum):
@@ -40,59 +40,108 @@ class SortedSample(NamedTuple):
         return self.kind is SampleKind.REQUEST and self.group is GroupKind.MAIN
 
 
-class _Parent:
+class _Parent(NamedTuple):
     """The request that a thread sent last: what may be its sub-result is named and timed by it."""
 
-    __slots__ = ("end", "label", "next_number", "start")
-
-    def __init__(self, label: str, start: int, end: int) -> None:
-        self.label, self.start, self.end, self.next_number = label, start, end, 0
+    label: str
+    start: int
+    end: int
 
 
 class SampleSorter:
-    """Sorts the rows of one result file, which it must be given in the file's order.
+    """Sorts the rows of a run's result files, which it must be given in their order; ``begin_file`` between two.
 
     - **Transaction**: the message begins with TRANSACTION_MESSAGE. The end of a test cuts the row of a Transaction
-      Controller with "Generate parent sample" short, and its message is empty then: such a row is a transaction when
-      its label was one before.
-    - **Sub-result**: the label is ``<label>-<n>`` of the request before it in the same thread, n counts on from 0, and
-      the row lies within that request's time. Without thread names, and by other names
-      (``subresults.disable_renaming``, parts of parts), they cannot be told from requests: these rows are requests.
+      Controller with "Generate parent sample" short (JMeterThread.doEndTransactionSampler), and its message is empty
+      then: such a row is a transaction when its label was one before.
+    - **Sub-result**: the label is ``<label>-<n>`` of the request before it in the same thread, and the row lies within
+      that request's time. Parts of parts carry no thread counts, and sometimes no thread's name: a row with
+      ``allThreads`` 0 is a sub-result when its label is ``<label>-<n>`` of any request before it. Everything else by
+      which sub-results could be named (``subresults.disable_renaming``, no thread names, labels changed by a script)
+      cannot be told from requests: such rows are requests.
     - Everything else is a request.
     """
 
     def __init__(self, groups: ThreadGroups) -> None:
-        self._groups = groups
+        self.groups = groups
         self._parents: dict[str, _Parent] = {}
         self._transactions: set[str] = set()
+        self._requests: dict[str, GroupKind] = {}
+        self._numbered_of: set[str] = set()
+        self.may_have_parts = False
+        """Whether two requests so far are named so that rows of one may be sub-results of the other."""
 
-    def sort(self, label: str, message: str, thread_name: str, start: int, elapsed: int) -> SortedSample:
-        """Sort one row; ``start`` is epoch ms, ``elapsed`` ms. What the file has no column for is ''."""
-        group, matched = self._groups.kind_of(thread_name)
-        return SortedSample(self._kind(label, message, thread_name, start, start + elapsed), group, matched)
+    def begin_file(self) -> None:
+        """What follows is of another file: its threads are others, also by the same names."""
+        self._parents.clear()
 
-    def _kind(self, label: str, message: str, thread: str, start: int, end: int) -> SampleKind:
-        if message.startswith(TRANSACTION_MESSAGE):
-            if len(self._transactions) < _MAX_TRANSACTIONS:
-                self._transactions.add(label)
-            return SampleKind.TRANSACTION
-        if not message and label in self._transactions:
-            return SampleKind.TRANSACTION
-        if self._is_part(label, thread, start, end):
-            return SampleKind.SUB_RESULT
-        if thread not in self._parents and len(self._parents) >= _MAX_THREADS:
-            del self._parents[next(iter(self._parents))]
-        self._parents[thread] = _Parent(label, start, end)
-        return SampleKind.REQUEST
+    def sort(
+        self,
+        label: str,
+        message: str | None,
+        thread_name: str,
+        start: int,
+        elapsed: int,
+        all_threads: int | None = None,
+    ) -> SortedSample:
+        """Sort one row; ``start`` is epoch ms, ``elapsed`` ms.
 
-    def _is_part(self, label: str, thread: str, start: int, end: int) -> bool:
-        parent = self._parents.get(thread) if thread else None
-        if parent is None or len(label) < len(parent.label) + 2 or not label.startswith(parent.label):
-            return False
+        Of what the file has no column for ``message`` and ``all_threads`` are None, the other texts are ''.
+        """
+        group, matched = self.groups.kind_of(thread_name)
+        if message is not None and message.startswith(TRANSACTION_MESSAGE):
+            self.saw_transaction(label)
+            return SortedSample(SampleKind.TRANSACTION, group, matched)
+        if message == "" and self.was_transaction(label):
+            return SortedSample(SampleKind.TRANSACTION, group, matched)
+        end = start + elapsed
+        whole = self._whole_of(label)
+        if whole is not None and self._is_part(whole, thread_name, start, end):
+            return SortedSample(SampleKind.SUB_RESULT, group, matched)
+        if whole is not None and all_threads == 0 and whole in self._requests:
+            return SortedSample(SampleKind.SUB_RESULT, group if thread_name else self._requests[whole], matched)
+        if thread_name:
+            if thread_name not in self._parents and len(self._parents) >= _MAX_THREADS:
+                del self._parents[next(iter(self._parents))]
+            self._parents[thread_name] = _Parent(label, start, end)
+        self.saw_request(label, group)
+        return SortedSample(SampleKind.REQUEST, group, matched)
+
+    def was_transaction(self, label: str) -> bool:
+        """Whether a row of this label was a transaction's: one without a message is one that was cut."""
+        return label in self._transactions
+
+    @property
+    def saw_transactions(self) -> bool:
+        return bool(self._transactions)
+
+    def saw_transaction(self, label: str) -> None:
+        """Remember a transaction's label; for a reader that sorts rows of a kind together."""
+        if len(self._transactions) < _MAX_LABELS:
+            self._transactions.add(label)
+
+    def would_have_parts(self, label: str) -> bool:
+        """Whether a request of this label makes that rows must be sorted one by one (``may_have_parts``)."""
+        return self.may_have_parts or label in self._numbered_of or self._whole_of(label) in self._requests
+
+    def saw_request(self, label: str, group: GroupKind) -> None:
+        """Remember a request's label; for a reader that sorts rows of a kind together."""
+        if label in self._requests or len(self._requests) >= _MAX_LABELS:
+            return
+        self.may_have_parts = self.would_have_parts(label)
+        self._requests[label] = group
+        whole = self._whole_of(label)
+        if whole is not None:
+            self._numbered_of.add(whole)
+
+    @staticmethod
+    def _whole_of(label: str) -> str | None:
+        """The label of which this one may be a part."""
+        if not label or not label[-1].isdigit():
+            return None
         named = _NUMBERED.fullmatch(label)
-        if named is None or named[1] != parent.label or int(named[2]) != parent.next_number:
-            return False
-        if start < parent.start or end > parent.end:
-            return False
-        parent.next_number += 1
-        return True
+        return None if named is None else named[1]
+
+    def _is_part(self, whole: str, thread: str, start: int, end: int) -> bool:
+        parent = self._parents.get(thread)
+        return parent is not None and parent.label == whole and parent.start <= start and end <= parent.end

@@ -40,6 +40,7 @@ class Sample:
     received: int = 500
     sent: int = 100
     threads: int = 5
+    thread: str = "Thread Group 1-1"
 
     @property
     def end(self) -> int:
@@ -52,7 +53,7 @@ class Sample:
             "label": self.label,
             "responseCode": self.code,
             "responseMessage": self.message,
-            "threadName": "Thread Group 1-1",
+            "threadName": self.thread,
             "dataType": "text",
             "success": "true" if self.success else "false",
             "failureMessage": self.failure_message,

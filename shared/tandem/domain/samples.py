@@ -5,10 +5,12 @@ occurred. So percentiles are exact, and memory depends on the number of distinct
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from tandem_samples import ThreadGroups
 
 from tandem.domain.errors import FieldFault, InvalidValue
 
@@ -22,6 +24,9 @@ MAX_ERROR_TEXT = 300
 
 LAST_SECONDS = 5
 """The last whole seconds before the fault, counted by themselves: a service that is dead then was not healthy."""
+
+MAX_LABEL_TEXT = 1000
+"""Characters kept of a label."""
 
 MAX_LABELS = 2000
 """Distinct labels that are told apart, the first in the file; a plan that puts ids into labels has no end of them."""
@@ -42,10 +47,11 @@ class ErrorKind(NamedTuple):
 
 
 class LabelKey(NamedTuple):
-    """A label; the rows of a Transaction Controller are kept apart from samplers of the same name."""
+    """A label; the rows of a Transaction Controller and sub-results are kept apart from requests of the same name."""
 
     label: str
     transaction: bool
+    sub_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +82,21 @@ class AnalysisPlan:
     """What is known about a run before its samples are read.
 
     ``fault_start`` and ``fault_end`` bound the fault window (aware datetimes; None when unknown or still open),
-    ``ramp_up_sec`` is the definition's ramp-up, ``bucket_ms`` the wished width of a bucket (None: chosen).
-    Raises InvalidValue.
+    ``ramp_up_sec`` is the definition's ramp-up, ``bucket_ms`` the wished width of a bucket (None: chosen), ``groups``
+    the thread groups of the test plan. Raises InvalidValue.
     """
 
     fault_start: datetime | None = None
     fault_end: datetime | None = None
     ramp_up_sec: int = 0
     bucket_ms: int | None = None
+    groups: ThreadGroups = field(default_factory=ThreadGroups)
 
     def __post_init__(self) -> None:
         faults = []
-        for field, value in (("faultStart", self.fault_start), ("faultEnd", self.fault_end)):
+        for name, value in (("faultStart", self.fault_start), ("faultEnd", self.fault_end)):
             if value is not None and value.utcoffset() is None:
-                faults.append(FieldFault(field, "must be a time with an offset"))
+                faults.append(FieldFault(name, "must be a time with an offset"))
         if not faults and self.fault_end is not None:
             if self.fault_start is None:
                 faults.append(FieldFault("faultEnd", "must not be given without faultStart"))
@@ -109,7 +116,11 @@ class CountedSamples:
 
     A file that has samples but not the column for a figure leaves that figure unknown for the whole: ``labels`` are
     empty when one has no labels, ``errors`` when one does not say what failed.
-    Transaction Controller rows are in ``labels`` only. ``other_labels`` counts the samples whose label came after
+    Only what counts as load is in here (``tandem_samples``): requests of main thread groups. Those of set-up and
+    tear-down groups are ``set_up`` and ``tear_down`` and nothing else (None: there are none). Of the load's other rows
+    Transaction Controllers and sub-results are in ``labels`` only. ``untold`` counts the requests of threads whose
+    names fit no group of the plan; ``groups_known`` is False when the plan's groups or the threads' names are unknown:
+    then every request is load. ``other_labels`` counts the samples whose label came after
     MAX_LABELS others. ``phases`` and ``buckets`` hold those that have samples; ``buckets`` is keyed by
     ``end // bucket_ms``. ``other_errors`` counts the errors whose kind came after MAX_DISTINCT_ERRORS others.
     ``skipped`` counts the records that could not be used. ``last_ends`` holds the epoch ms at which the last sample of
@@ -128,6 +139,10 @@ class CountedSamples:
     skipped: int
     last_ends: Sequence[int]
     before_fault: Group
+    set_up: Group | None
+    tear_down: Group | None
+    untold: int
+    groups_known: bool
 
 
 class SampleReader(Protocol):

@@ -13,6 +13,7 @@ from tandem.adapters.jtl.column_reading import ColumnReading
 from tandem.adapters.jtl.reader import read_jtl, read_with
 from tandem.adapters.jtl.row_reading import RowReading
 from tandem.domain.samples import EPOCH, AnalysisPlan
+from tandem_samples import GroupKind, ThreadGroup, ThreadGroups
 
 from tests.factories.counted_samples import plain
 from tests.factories.jtl import DEFAULT_HEADER, Sample, jtl
@@ -22,6 +23,13 @@ PLAN = AnalysisPlan(
     fault_start=EPOCH + timedelta(milliseconds=START + 20_000),
     fault_end=EPOCH + timedelta(milliseconds=START + 40_000),
     ramp_up_sec=5,
+    groups=ThreadGroups(
+        [
+            ThreadGroup("Users, of ${env}", GroupKind.MAIN),
+            ThreadGroup("Prepare 1-1", GroupKind.SETUP),
+            ThreadGroup('"Clean-up"', GroupKind.TEARDOWN),
+        ]
+    ),
 )
 
 
@@ -43,6 +51,27 @@ texts = st.one_of(
 messages = st.one_of(
     texts, st.just("Number of samples in transaction : 3, failing samples : 0"), st.just("Number of s")
 )
+threads = st.one_of(
+    st.builds(
+        "{}{} {}-{}".format,
+        st.sampled_from(["", "", "host:1099-"]),
+        st.sampled_from(["Users, of prod", "Prepare 1-1", '"Clean-up"', "Others", ""]),
+        st.integers(1, 3),
+        st.integers(1, 10**4),
+    ),
+    st.sampled_from(["", "Prepare 1-1", "Prepare 1-1 1-", "Prepare 1-1  1-1", "Prepare 1-1 1-12345678901", '"', "1-1"]),
+    texts,
+)
+# Requests, their parts and parts of these: close in time, by the names that JMeter gives them.
+part_samples = st.builds(
+    Sample,
+    start=st.integers(START, START + 30),
+    elapsed=st.integers(0, 30),
+    label=st.sampled_from(["page", "page-0", "page-1", "page-0-0", "buy", "buy-0", "-0", "", "page-01"]),
+    message=st.sampled_from(["OK", "OK", "", "Number of samples in transaction : 3, failing samples : 0"]),
+    threads=st.sampled_from([0, 3, 3]),
+    thread=st.sampled_from(["Users, of test 1-1", "Users, of test 1-2", "Prepare 1-1 1-1", ""]),
+)
 samples = st.builds(
     Sample,
     start=st.one_of(st.integers(START, START + 60_000), st.integers(0, 10**14)),
@@ -55,6 +84,7 @@ samples = st.builds(
     received=st.integers(0, 10**10 - 1),
     sent=st.integers(0, 5),
     threads=st.integers(0, 99),
+    thread=threads,
 )
 near_samples = st.builds(
     Sample,
@@ -64,6 +94,7 @@ near_samples = st.builds(
     success=st.booleans(),
     code=st.sampled_from(["200", "503"]),
     message=st.sampled_from(["OK", "Busy, later", "Number of samples in transaction : 3, failing samples : 0"]),
+    thread=threads,
 )
 columns = st.permutations(DEFAULT_HEADER).flatmap(
     lambda order: st.integers(0, len(order)).map(
@@ -101,7 +132,7 @@ def cut(data: bytes, places: list[float]) -> list[bytes]:
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
     data = jtl(
-        draw(st.lists(st.one_of(samples, near_samples), max_size=12)),
+        draw(st.one_of(st.lists(st.one_of(samples, near_samples), max_size=12), st.lists(part_samples, max_size=30))),
         columns=draw(st.one_of(st.just(DEFAULT_HEADER), columns)),
         header=draw(st.booleans()),
         line_end=draw(st.sampled_from(["\n", "\r\n"])),
@@ -119,7 +150,7 @@ def outcome(read: Any, chunks: list[bytes], plan: AnalysisPlan) -> object:
         return type(refused), str(refused)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(files(), st.lists(st.floats(0, 1), max_size=4), st.sampled_from([16, 100, 1000]))
 @example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b"\n1,2,c\n', [0.6], 16)
 @example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b\n1,2,c\n', [], 100)
@@ -137,7 +168,7 @@ def test_any_file_in_any_pieces_gives_what_the_csv_module_gives_of_the_whole(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(near_samples, min_size=1, max_size=60), st.integers(0, 40), st.randoms())
 def test_the_order_of_rows_changes_nothing(rows: list[Sample], ramp_up_sec: int, random: Any) -> None:
-    plan = AnalysisPlan(PLAN.fault_start, PLAN.fault_end, ramp_up_sec, bucket_ms=None)
+    plan = AnalysisPlan(PLAN.fault_start, PLAN.fault_end, ramp_up_sec, bucket_ms=None, groups=PLAN.groups)
     shuffled = list(rows)
     random.shuffle(shuffled)
     with pytest.MonkeyPatch.context() as patch:
@@ -207,3 +238,41 @@ def test_a_large_file_is_read_by_columns_and_a_small_one_by_rows(monkeypatch: py
     small = plain(read_jtl([[jtl(rows)]], PLAN))
     monkeypatch.setattr(reader, "SMALL_BYTES", 1000)
     assert plain(read_jtl([cut(jtl(rows), [0.01, 0.5])], PLAN)) == small == by_rows([jtl(rows)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(part_samples, max_size=40), min_size=1, max_size=3), st.sampled_from([200, 1000, 1 << 20]))
+def test_requests_and_their_parts_in_several_files_are_told_alike(parts: list[list[Sample]], piece_bytes: int) -> None:
+    files = [[jtl(rows)] for rows in parts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "PIECE_BYTES", piece_bytes)
+        assert plain(read_with(ColumnReading, files, PLAN)) == plain(read_with(RowReading, files, PLAN))
+
+
+def test_parts_met_late_are_read_in_order_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "PIECE_BYTES", 300)
+    rows = [Sample(START + i, 5, thread=f"Users, of prod 1-{i % 7}") for i in range(60)]
+    rows += [Sample(START + 100, 50, label="page"), Sample(START + 100, 20, label="page-0")]
+    rows += [Sample(START + 200 + i, 5) for i in range(60)]
+    found = by_columns([jtl(rows)])
+    assert found == by_rows([jtl(rows)])
+    assert found["overall"]["samples"] == 121
+
+
+def test_threads_of_any_number_are_told_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[ColumnReading] = []
+
+    def noted(plan: AnalysisPlan) -> ColumnReading:
+        readings.append(ColumnReading(plan))
+        return readings[-1]
+
+    monkeypatch.setattr(reader, "PIECE_BYTES", 1000)
+    names = ("Users, of prod", "Prepare 1-1", '"Clean-up"', "pool")
+    rows = [Sample(START + i, 5, thread=f"{names[i % 4]} 1-{i}") for i in range(400)]
+    counted = read_with(noted, [[jtl(rows)]], PLAN)
+    assert plain(counted) == by_rows([jtl(rows)])
+    assert readings[-1].pieces_by_rows == 0
+    assert counted.set_up is not None
+    assert counted.tear_down is not None
+    assert (counted.overall.samples, counted.set_up.samples, counted.tear_down.samples) == (200, 100, 100)
+    assert (counted.untold, counted.groups_known) == (100, True)

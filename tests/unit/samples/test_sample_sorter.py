@@ -59,7 +59,6 @@ def test_numbered_rows_within_the_request_before_them_are_its_parts(sorter: Samp
 @pytest.mark.parametrize(
     "row",
     [
-        ("Step-1", "OK", "Users 1-1", 100, 50),  # does not count from 0
         ("Step-0", "OK", "Users 1-2", 100, 50),  # another thread
         ("Step-0", "OK", "Users 1-1", 150, 51),  # ends later
         ("Step-0", "OK", "Users 1-1", 99, 50),  # began earlier
@@ -77,6 +76,37 @@ def test_a_row_that_is_not_certainly_a_part_is_a_request(
 
 def test_without_thread_names_no_row_is_a_part_of_another(sorter: SampleSorter) -> None:
     assert kinds(sorter, ("Login", "OK", "", 100, 50), ("Login-0", "OK", "", 100, 50)) == [REQUEST, REQUEST]
+
+
+def test_parts_of_parts_are_told_by_their_want_of_threads(sorter: SampleSorter) -> None:
+    sorter.sort("page", "OK", "Prepare 1-1", 100, 90, 3)
+    part = sorter.sort("page-1", "Found", "", 110, 900, 0)
+    assert (part.kind, part.group) == (SUB_RESULT, GroupKind.SETUP)
+    assert sorter.sort("other-1", "Found", "", 110, 20, 0).kind is REQUEST
+    assert sorter.sort("page-1", "Found", "Users 1-9", 110, 900, 3).kind is REQUEST
+
+
+def test_threads_of_another_file_are_others(sorter: SampleSorter) -> None:
+    sorter.sort("Login", "OK", "Users 1-1", 100, 50)
+    sorter.begin_file()
+    assert sorter.sort("Login-0", "OK", "Users 1-1", 100, 50).kind is REQUEST
+
+
+def test_a_file_without_messages_has_no_transactions_that_were_cut(sorter: SampleSorter) -> None:
+    sorter.sort("Checkout", WHOLE, "Users 1-1", 10, 5)
+    assert sorter.sort("Checkout", None, "Users 1-1", 20, 5).kind is REQUEST
+
+
+@pytest.mark.parametrize("labels", [("Step", "Step-0"), ("Step-12", "Step")])
+def test_two_names_of_which_one_may_be_a_part_of_the_other_are_noticed(
+    sorter: SampleSorter, labels: tuple[str, str]
+) -> None:
+    sorter.saw_request("Other-1", GroupKind.MAIN)
+    sorter.saw_request(labels[0], GroupKind.MAIN)
+    assert not sorter.may_have_parts
+    assert sorter.would_have_parts(labels[1])
+    sorter.saw_request(labels[1], GroupKind.MAIN)
+    assert sorter.may_have_parts
 
 
 def test_the_requests_within_a_parent_transaction_are_requests(sorter: SampleSorter) -> None:

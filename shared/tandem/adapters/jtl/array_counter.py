@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from tandem_samples import GroupKind
 
-from tandem.adapters.jtl.column_block import ColumnBlock, Flags, Integers
-from tandem.adapters.jtl.kinds import ErrorKinds, Labels
+from tandem.adapters.jtl.column_block import ColumnBlock
+from tandem.adapters.jtl.column_table import Flags, Integers
+from tandem.adapters.jtl.group_codes import GROUP_CODES, UNTOLD, is_main
+from tandem.adapters.jtl.kinds import NO_LABEL_OF_LOAD, OTHER_LABEL, ErrorKinds, Labels
 from tandem.adapters.jtl.layout import DEFAULT_LAYOUT, Layout, Told, told_by
 from tandem.domain.phases import phase_cuts
 from tandem.domain.samples import AnalysisPlan, CountedSamples, Group, PhaseName, epoch_ms, seconds_before_fault
@@ -173,6 +176,9 @@ class ArrayCounter:
         self._fault_end = _FAR if plan.fault_end is None else epoch_ms(plan.fault_end)
         self._label_totals: dict[int, _Totals] = {}
         self._label_counts = _Counts()
+        self._other_totals: dict[int, _Totals] = {}
+        self._other_counts = _Counts()
+        self._untold = 0
         self._bucket_totals: dict[int, _Totals] = {}
         self._bucket_counts = _Counts()
         self._bucket_ms = bucket_width(0, 0, plan.bucket_ms)
@@ -210,10 +216,13 @@ class ArrayCounter:
             block.threads,
         )
         if block.label is not None:
-            self._tally(self._label_totals, block.label, rows)
-            self._label_counts.add(block.label, rows.elapsed)
-        if block.transaction is not None:
-            rows = rows.where(~block.transaction)
+            self._count_labels(rows, block.label)
+        group = block.group
+        if block.no_request is not None:
+            rows = rows.where(~block.no_request)
+            group = None if group is None else group[~block.no_request]
+        if group is not None:
+            rows = self._only_load(rows, group)
         if not len(rows.start):
             return
         self._first_start = min(self._first_start, int(rows.start.min()))
@@ -226,6 +235,7 @@ class ArrayCounter:
     def counted(self, skipped: int) -> CountedSamples:
         """What has been counted, with the number of records that were skipped."""
         told = told_by(self._layouts.values())
+        groups_known = self._plan.groups.known and told.thread_name
         self._decide()
         phase_counts = self._phase_counts.groups()
         self._phase_counts.regroup(len(PhaseName), 0, 0)
@@ -240,9 +250,9 @@ class ArrayCounter:
             labels={
                 keys[number]: _group(self._label_totals[number], found, told)
                 for number, found in self._label_counts.groups().items()
-                if number >= 0 and told.label
+                if number > OTHER_LABEL and told.label
             },
-            other_labels=self._label_totals[-1].samples if -1 in self._label_totals and told.label else 0,
+            other_labels=self._label_totals.get(OTHER_LABEL, _Totals()).samples if told.label else 0,
             phases={names[code]: _group(self._phase_totals[code], found, told) for code, found in phase_counts.items()},
             bucket_ms=self._bucket_ms,
             buckets={
@@ -258,7 +268,36 @@ class ArrayCounter:
                 self._before_fault_counts.groups().get(0, (array("q"), array("q"))),
                 told,
             ),
+            set_up=self._other_group(GroupKind.SETUP, told),
+            tear_down=self._other_group(GroupKind.TEARDOWN, told),
+            untold=self._untold if groups_known else 0,
+            groups_known=groups_known,
         )
+
+    def _count_labels(self, rows: _Rows, label: Integers) -> None:
+        of_load = label != NO_LABEL_OF_LOAD
+        if not of_load.all():
+            rows, label = rows.where(of_load), label[of_load]
+        if len(label):
+            self._tally(self._label_totals, label, rows)
+            self._label_counts.add(label, rows.elapsed)
+
+    def _only_load(self, rows: _Rows, group: Integers) -> _Rows:
+        """The rows of main groups; those of others are counted by themselves."""
+        self._untold += int(np.count_nonzero(group == UNTOLD))
+        load = is_main(group)
+        if load.all():
+            return rows
+        others = rows.where(~load)
+        self._tally(self._other_totals, group[~load], others)
+        self._other_counts.add(group[~load], others.elapsed)
+        return rows.where(load)
+
+    def _other_group(self, kind: GroupKind, told: Told) -> Group | None:
+        code = GROUP_CODES.index(kind)
+        if code not in self._other_totals:
+            return None
+        return _group(self._other_totals[code], self._other_counts.groups()[code], told)
 
     @property
     def _last_end(self) -> int:

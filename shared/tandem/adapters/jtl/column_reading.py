@@ -1,47 +1,75 @@
 """Reading JTL files by numpy, and by the csv module where numpy's way cannot be proven to give the same."""
 
+from collections import deque
+
+from tandem_samples import SampleSorter
+
 from tandem.adapters.jtl.array_counter import ArrayCounter
-from tandem.adapters.jtl.column_block import PADDING, block_of_rows, split_columns
-from tandem.adapters.jtl.interner import Interner
-from tandem.adapters.jtl.kinds import ErrorKinds, Labels
+from tandem.adapters.jtl.column_block import Found, block_of_rows, split_columns
+from tandem.adapters.jtl.column_table import PADDING
 from tandem.adapters.jtl.layout import DEFAULT_LAYOUT, Layout
 from tandem.adapters.jtl.rows import parse_rows
 from tandem.domain.samples import AnalysisPlan, CountedSamples
+
+_CONTEXT_BYTES = 64 * 1024
 
 
 class ColumnReading:
     """A Reading whose memory does not grow with the number of samples.
 
+    Numpy sorts the rows of a kind together, without looking at the row before each. Once two labels are met of which
+    one may name parts of the other, the order matters: from there on all is read by the csv module, and the requests
+    that the threads sent last are found in the last _CONTEXT_BYTES (a part's row follows its request's at once).
     ``pieces_by_rows`` counts the pieces that had to be read by the csv module.
     """
 
     def __init__(self, plan: AnalysisPlan) -> None:
-        self._labels = Labels()
-        self._errors = ErrorKinds()
-        self._counter = ArrayCounter(plan, self._labels, self._errors)
+        self._found = Found(SampleSorter(plan.groups))
+        self._counter = ArrayCounter(plan, self._found.labels, self._found.errors)
         self._layout = DEFAULT_LAYOUT
-        self._interners = (Interner(), Interner())
         self._skipped = 0
+        self._context: deque[bytes] = deque()
+        self._in_order = True
         self.pieces_by_rows = 0
 
     def begin(self, layout: Layout) -> None:
         self._layout = layout
-        # What they remember is told by the columns of one file.
-        self._interners = (Interner(), Interner())
+        self._context.clear()
+        self._in_order = True
+        self._found.begin_file()
         self._counter.begin(layout)
 
     def take(self, piece: bytes) -> int:
-        padded = b"".join((PADDING, piece, PADDING))
-        split = split_columns(padded, self._layout, self._labels, self._errors, self._interners)
-        if split is not None:
-            block, consumed = split
-            self._counter.add(block)
-            return consumed
-        found = parse_rows(piece, self._layout)
+        if not self._found.sorter.may_have_parts:
+            split = split_columns(b"".join((PADDING, piece, PADDING)), self._layout, self._found)
+            if split is not None:
+                block, consumed = split
+                self._counter.add(block)
+                self._keep_as_context(piece, consumed)
+                self._in_order = False
+                return consumed
+        if not self._in_order:
+            self._catch_up()
+        found = parse_rows(piece, self._layout, self._found.sorter)
         self.pieces_by_rows += 1
         self._skipped += found.skipped
-        self._counter.add(block_of_rows(found, self._layout, self._labels, self._errors))
+        self._counter.add(block_of_rows(found, self._layout, self._found))
+        if not self._found.sorter.may_have_parts:
+            self._keep_as_context(piece, found.consumed)
         return found.consumed
 
     def counted(self, cut: int) -> CountedSamples:
         return self._counter.counted(self._skipped + cut)
+
+    def _keep_as_context(self, piece: bytes, consumed: int) -> None:
+        if consumed:
+            self._context.append(piece[:consumed])
+            while sum(map(len, self._context)) - len(self._context[0]) >= _CONTEXT_BYTES:
+                self._context.popleft()
+
+    def _catch_up(self) -> None:
+        """Let the sorter see what the threads sent last, as if it had been given all rows."""
+        self._found.sorter.begin_file()
+        for piece in self._context:
+            parse_rows(piece, self._layout, self._found.sorter)
+        self._in_order = True

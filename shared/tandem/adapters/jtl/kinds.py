@@ -2,9 +2,12 @@
 
 from tandem.domain.samples import MAX_DISTINCT_ERRORS, MAX_LABELS, ErrorKind, LabelKey
 
+OTHER_LABEL, NO_LABEL_OF_LOAD = -1, -2
+"""Numbers of labels: of one after MAX_LABELS others, and of one that is no label of the load."""
+
 
 class Labels:
-    """Numbers labels from 0; a label after MAX_LABELS others has the number -1."""
+    """Numbers labels from 0; a label after MAX_LABELS others is OTHER_LABEL."""
 
     def __init__(self) -> None:
         self._ids: dict[LabelKey, int] = {}

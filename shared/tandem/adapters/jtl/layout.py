@@ -43,6 +43,7 @@ class Layout:
     received: int | None
     sent: int | None
     threads: int | None
+    thread_name: int | None
 
     @property
     def width(self) -> int:
@@ -58,6 +59,7 @@ class Told(NamedTuple):
     received: bool
     sent: bool
     threads: bool
+    thread_name: bool
 
 
 def told_by(layouts: Iterable[Layout]) -> Told:
@@ -69,6 +71,7 @@ def told_by(layouts: Iterable[Layout]) -> Told:
         received=all(layout.received is not None for layout in known),
         sent=all(layout.sent is not None for layout in known),
         threads=all(layout.threads is not None for layout in known),
+        thread_name=all(layout.thread_name is not None for layout in known),
     )
 
 
@@ -142,6 +145,7 @@ def _layout(delimiter: str, names: list[str]) -> Layout:
         received=index("bytes"),
         sent=index("sentBytes"),
         threads=index("allThreads"),
+        thread_name=index("threadName"),
     )
 
 

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tandem_samples import GroupKind, SampleKind
+
 from tandem.adapters.jtl.layout import Layout, Told, told_by
 from tandem.adapters.jtl.rows import Row
 from tandem.domain.phases import phase_cuts
@@ -45,17 +47,24 @@ def count_rows(files: Sequence[FileRows], plan: AnalysisPlan, skipped: int) -> C
     labels: dict[LabelKey, list[_Sample]] = {}
     other_labels = 0
     requests: list[_Sample] = []
+    others: dict[GroupKind, list[_Sample]] = {}
+    untold = 0
     errors: Counter[ErrorKind] = Counter()
     other_errors = 0
     for sample in (_Sample(number, row) for number, file in enumerate(files) for row in file.rows):
         row = sample.row
+        if row.sorted.group is not GroupKind.MAIN:
+            if row.sorted.kind is SampleKind.REQUEST:
+                others.setdefault(row.sorted.group, []).append(sample)
+            continue
         if told.label and row.label is not None:
             if row.label in labels or len(labels) < MAX_LABELS:
                 labels.setdefault(row.label, []).append(sample)
             else:
                 other_labels += 1
-        if row.transaction:
+        if not row.sorted.is_load:
             continue
+        untold += not row.sorted.matched
         requests.append(sample)
         if told.success and row.error is not None:
             if row.error in errors or len(errors) < MAX_DISTINCT_ERRORS:
@@ -75,6 +84,7 @@ def count_rows(files: Sequence[FileRows], plan: AnalysisPlan, skipped: int) -> C
             by_phase.setdefault(cuts.phase_of(sample.end), []).append(sample)
             by_bucket.setdefault(sample.end // width, []).append(sample)
             last_ends[sample.file] = max(last_ends.get(sample.file, 0), sample.end)
+    groups_known = plan.groups.known and told.thread_name
     return CountedSamples(
         overall=overall,
         labels={key: _group(members, told) for key, members in labels.items()},
@@ -87,6 +97,10 @@ def count_rows(files: Sequence[FileRows], plan: AnalysisPlan, skipped: int) -> C
         skipped=skipped,
         last_ends=tuple(last_ends.values()),
         before_fault=_group([sample for sample in requests if sample.end in before_fault], told),
+        set_up=_group(others[GroupKind.SETUP], told) if GroupKind.SETUP in others else None,
+        tear_down=_group(others[GroupKind.TEARDOWN], told) if GroupKind.TEARDOWN in others else None,
+        untold=untold if groups_known else 0,
+        groups_known=groups_known,
     )
 
 

@@ -1,5 +1,7 @@
 """Reading JTL files by the csv module alone."""
 
+from tandem_samples import SampleSorter
+
 from tandem.adapters.jtl.layout import Layout
 from tandem.adapters.jtl.row_counter import FileRows, count_rows
 from tandem.adapters.jtl.rows import parse_rows
@@ -11,15 +13,17 @@ class RowReading:
 
     def __init__(self, plan: AnalysisPlan) -> None:
         self._plan = plan
+        self._sorter = SampleSorter(plan.groups)
         self._files: list[FileRows] = []
         self._skipped = 0
 
     def begin(self, layout: Layout) -> None:
+        self._sorter.begin_file()
         self._files.append(FileRows(layout, []))
 
     def take(self, piece: bytes) -> int:
         file = self._files[-1]
-        found = parse_rows(piece, file.layout)
+        found = parse_rows(piece, file.layout, self._sorter)
         file.rows.extend(found.rows)
         self._skipped += found.skipped
         return found.consumed

@@ -5,15 +5,17 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tandem_samples import SampleKind, SampleSorter, SortedSample
+
 from tandem.adapters.jtl.layout import Layout
 from tandem.adapters.jtl.values import (
     MAX_BYTES_DIGITS,
     MAX_ELAPSED_DIGITS,
     MAX_STAMP_DIGITS,
     MAX_THREADS_DIGITS,
-    TRANSACTION_MESSAGE,
     decoded,
     error_kind,
+    label_text,
     whole_number,
 )
 from tandem.domain.samples import ErrorKind, LabelKey
@@ -22,13 +24,14 @@ from tandem.domain.samples import ErrorKind, LabelKey
 class Row(NamedTuple):
     """One sample: start in epoch ms, latency in ms. What the file has no column for is None.
 
-    ``error`` is None for a sample that succeeded; ``failed`` is None when the file does not say.
+    ``error`` is None for a sample that succeeded; ``failed`` is None when the file does not say. ``sorted`` tells what
+    the row is and whether it counts as load.
     """
 
     start: int
     elapsed: int
     label: LabelKey | None
-    transaction: bool
+    sorted: SortedSample
     failed: bool | None
     error: ErrorKind | None
     received: int | None
@@ -62,7 +65,7 @@ class _Lines:
             raise
 
 
-def parse_rows(data: bytes, layout: Layout) -> RowBlock:
+def parse_rows(data: bytes, layout: Layout, sorter: SampleSorter) -> RowBlock:
     """The rows in a piece of a file that begins at the start of a record.
 
     A record at the end that is not whole is left to the next piece. One that cannot be used (wrong number of fields, a
@@ -86,7 +89,7 @@ def parse_rows(data: bytes, layout: Layout) -> RowBlock:
                 break
             skipped += 1
         else:
-            row = _row(fields, layout)
+            row = _row(fields, layout, sorter)
             if row is not None:
                 rows.append(row)
             elif fields and tuple(fields) != layout.names:
@@ -96,7 +99,7 @@ def parse_rows(data: bytes, layout: Layout) -> RowBlock:
     return RowBlock(rows, skipped, sum(map(len, lines[:whole_lines])))
 
 
-def _row(fields: list[str], layout: Layout) -> Row | None:
+def _row(fields: list[str], layout: Layout, sorter: SampleSorter) -> Row | None:
     if len(fields) != layout.width:
         return None
     start = whole_number(fields[layout.time_stamp], MAX_STAMP_DIGITS)
@@ -119,16 +122,22 @@ def _row(fields: list[str], layout: Layout) -> Row | None:
     def text(column: int | None) -> str:
         return "" if column is None else fields[column]
 
-    message = text(layout.message)
-    transaction = message.startswith(TRANSACTION_MESSAGE)
+    label, message = label_text(text(layout.label)), text(layout.message)
+    # Without its label a row without a message tells nothing.
+    said = None if layout.message is None or (layout.label is None and not message) else message
+    found = sorter.sort(label, said, decoded(text(layout.thread_name)), start, elapsed, threads)
     return Row(
         start=start,
         elapsed=elapsed,
-        label=None if layout.label is None else LabelKey(decoded(fields[layout.label]), transaction),
-        transaction=transaction,
+        label=None if layout.label is None else _label_key(label, found.kind),
+        sorted=found,
         failed=failed,
         error=error_kind(text(layout.code), message, text(layout.failure_message)) if failed else None,
         received=received,
         sent=sent,
         threads=threads,
     )
+
+
+def _label_key(label: str, kind: SampleKind) -> LabelKey:
+    return LabelKey(label, kind is SampleKind.TRANSACTION, kind is SampleKind.SUB_RESULT)

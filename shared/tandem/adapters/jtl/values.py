@@ -1,16 +1,12 @@
 """What a field of a JTL row may hold, and what it means: the rules that every way of reading shares."""
 
-from tandem.domain.samples import MAX_ERROR_TEXT, ErrorKind
+from tandem.domain.samples import MAX_ERROR_TEXT, MAX_LABEL_TEXT, ErrorKind
 
 MAX_STAMP_DIGITS = 15
 MAX_ELAPSED_DIGITS = 9
 MAX_BYTES_DIGITS = 10
 MAX_THREADS_DIGITS = 9
 """Longer numbers are damage, not measurements: 9 digits of ms are eleven days, 10 digits of bytes are 10 GB."""
-
-TRANSACTION_MESSAGE = "Number of samples in transaction"
-"""How the message of a Transaction Controller's own row begins; JMeter's dashboard tells these rows by the same text
-(org.apache.jmeter.control.TransactionController, org.apache.jmeter.report.core.Sample)."""
 
 
 def whole_number(field: str, max_digits: int) -> int | None:
@@ -21,6 +17,11 @@ def whole_number(field: str, max_digits: int) -> int | None:
 def decoded(field: str) -> str:
     """A field that was split as Latin-1, as the UTF-8 that JMeter writes; bytes that are none become U+FFFD."""
     return field if field.isascii() else field.encode("latin-1").decode("utf-8", "replace")
+
+
+def label_text(field: str) -> str:
+    """A label, from a field as split."""
+    return decoded(field)[:MAX_LABEL_TEXT]
 
 
 def error_kind(code: str, message: str, failure_message: str) -> ErrorKind:
