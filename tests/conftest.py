@@ -7,12 +7,17 @@ import pytest
 from _pytest.mark import ParameterSet
 from alembic import command
 from alembic.config import Config
+from hypothesis import settings
 from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
 
 from local.database_server import NoServer, ServerKind
 from tests.factories.database_servers import SQLITE, DatabaseServers, chosen_kinds, chosen_servers, empty
 from tests.factories.scripts import once_for_all_workers, run_script
+
+# A shared or busy machine makes any single example slow; how long a test may take as a whole is pytest's to say.
+settings.register_profile("tandem", deadline=None)
+settings.load_profile("tandem")
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -23,6 +23,7 @@ class LogEvent(StrEnum):
     LOAD_ADOPTED = "load_adopted"
     LOAD_NOT_STARTED = "load_not_started"
     LOAD_PROVEN = "load_proven"
+    PLAN_UNREADABLE = "plan_unreadable"
     GATE_FAILED = "gate_failed"
     FAULT_WINDOW_OPENED = "fault_window_opened"
     INJECTION_STARTED = "injection_started"

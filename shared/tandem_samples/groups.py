@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 _MAX_CACHED: Final = 10_000
 _NUMBERS: Final = re.compile(r"[0-9]{1,10}-[0-9]{1,10}")
+# How a text with expressions writes these signs (org.apache.jmeter.engine.util.FunctionParser).
+_ESCAPED: Final = re.compile(r"\\([$,\\])")
 # Of a distributed run: a host, perhaps with a port; no name of a host holds white space.
 _PREFIX: Final = r"[^\s-][^\s]*-"
 
@@ -73,7 +75,7 @@ class ThreadGroups:
             if len(pieces) == 1:
                 self._written.setdefault(name, kind)
             elif any(pieces):
-                pattern = f"(?:{_PREFIX})?" + ".*".join(map(re.escape, pieces))
+                pattern = f"(?:{_PREFIX})?" + ".*".join(re.escape(_ESCAPED.sub(r"\1", each)) for each in pieces)
                 self._partly.append((re.compile(pattern, re.DOTALL), kind))
             elif self._anything is None:
                 self._anything = kind

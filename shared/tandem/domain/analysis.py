@@ -34,7 +34,10 @@ class TopErrors:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The figures of a run; ``labels`` in order of name, ``counted`` as read."""
+    """The figures of a run; ``labels`` in order of name, ``counted`` as read.
+
+    ``set_up`` and ``tear_down`` are the figures of such thread groups, which are in nothing else; None without any.
+    """
 
     summary: Summary
     labels: tuple[tuple[LabelKey, Summary], ...]
@@ -42,6 +45,8 @@ class Analysis:
     series: Timeseries
     top_errors: TopErrors
     counted: CountedSamples
+    set_up: Summary | None
+    tear_down: Summary | None
 
 
 def analyse(read: SampleReader, files: Iterable[Iterable[bytes]], plan: AnalysisPlan) -> Analysis:
@@ -59,6 +64,8 @@ def analyse(read: SampleReader, files: Iterable[Iterable[bytes]], plan: Analysis
         series=timeseries(counted),
         top_errors=_top_errors(counted),
         counted=counted,
+        set_up=None if counted.set_up is None else summarise(counted.set_up),
+        tear_down=None if counted.tear_down is None else summarise(counted.tear_down),
     )
 
 

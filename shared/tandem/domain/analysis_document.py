@@ -57,16 +57,25 @@ def phase_document(phase: Phase) -> dict[str, Json]:
 
 
 def results_document(analysis: Analysis) -> dict[str, Json]:
-    """``summary``, ``labels``, ``otherLabels``, ``phases`` and ``topErrors`` of GetLoadTestResults."""
+    """``summary``, ``labels``, ``otherLabels``, ``phases``, ``topErrors`` and what is no load of GetLoadTestResults."""
     return {
         "summary": summary_document(analysis.summary),
         "labels": [
-            {"label": key.label, "transaction": key.transaction, **summary_document(summary)}
+            {
+                "label": key.label,
+                "transaction": key.transaction,
+                "subResult": key.sub_result,
+                **summary_document(summary),
+            }
             for key, summary in analysis.labels
         ],
         "otherLabels": analysis.counted.other_labels,
         "phases": [phase_document(phase) for phase in analysis.phases],
         "topErrors": _top_errors_document(analysis.top_errors),
+        "setUp": None if analysis.set_up is None else summary_document(analysis.set_up),
+        "tearDown": None if analysis.tear_down is None else summary_document(analysis.tear_down),
+        "untoldSamples": analysis.counted.untold,
+        "groupsKnown": analysis.counted.groups_known,
     }
 
 

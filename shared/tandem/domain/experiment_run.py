@@ -7,9 +7,11 @@ told when that has committed. All times are aware UTC.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from tandem_samples import ThreadGroup
 
 from tandem.domain.audit import AuditEntry, AuditKind
 from tandem.domain.definition import LoadTestDefinition
@@ -42,10 +44,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """Strategy and definition as they were when the task was created: later edits do not touch a run under way."""
+    """Strategy and definition as they were when the task was created: later edits do not touch a run under way.
+
+    ``thread_groups``: the enabled thread groups of the test plan that was sent; empty while they are not known, and for
+    a plan that lies on an engine which does not tell them.
+    """
 
     strategy: LoadTestStrategy
     definition: LoadTestDefinition
+    thread_groups: tuple[ThreadGroup, ...] = ()
 
 
 class NotThisRunsOwner(Conflict):
@@ -296,6 +303,11 @@ class ExperimentRun(Undone):
             self._note(f"placed on the engines {names}", now)
         self.engine = self.parts[0].engine
 
+    def know_thread_groups(self, groups: Sequence[ThreadGroup]) -> None:
+        """Keep which thread groups the test plan has, unless they are known already or ``groups`` is empty."""
+        if groups and self.plan is not None and not self.plan.thread_groups:
+            self.plan = replace(self.plan, thread_groups=tuple(groups))
+
     def attempt_start(self, now: datetime) -> None:
         """Remember, before the engines are asked, that a start may be under way from now on."""
         for part in self.parts_to_start:
@@ -329,6 +341,7 @@ class ExperimentRun(Undone):
         The deadline is ``start + trafficDurationSec + grace`` (orchestration.md), of the last part that began.
         """
         task = self.started_task
+        self.know_thread_groups(engine_run.thread_groups)
         if task.execution_id is not None and not self.parts:
             return
         words = f"the engine runs it as {engine_run.execution_id}"

@@ -21,6 +21,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from tandem_samples import ThreadGroup
+
 from tandem.domain.engine_capabilities import EngineCapabilities
 from tandem.domain.errors import EngineError
 from tandem.domain.generator_health import GeneratorHealth
@@ -52,6 +54,7 @@ class EngineRun:
     """One execution as the engine tells it. Times are by the engine's clock, which may be off.
 
     ``generator``: how the machine that made the load fared; told by engines of ours, of a run that has ended.
+    ``thread_groups``: the enabled thread groups of the plan; told by engines of ours.
     """
 
     execution_id: str
@@ -65,6 +68,7 @@ class EngineRun:
     log_path: str | None = None
     error_message: str | None = None
     generator: GeneratorHealth | None = None
+    thread_groups: tuple[ThreadGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

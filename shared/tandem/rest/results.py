@@ -69,10 +69,14 @@ class SummaryView(Document):
 
 
 class LabelView(SummaryView):
-    """The figures of one label; ``transaction``: of a Transaction Controller."""
+    """The figures of one label; ``transaction``: of a Transaction Controller, ``subResult``: of parts of requests.
+
+    Neither are in other figures.
+    """
 
     label: str
     transaction: bool
+    sub_result: bool = False
 
 
 class ChangeView(Document):
@@ -221,7 +225,9 @@ class ResultsView(Document):
     """What a load test left behind. Everything that is not known (yet, or any more) is null.
 
     Of a load on several engines the figures are over all parts, ``executionId``, the paths and the engine's URLs of
-    the first; ``parts`` has all.
+    the first; ``parts`` has all. ``setUp`` and ``tearDown`` are the requests of such thread groups, which are in no
+    other figure. ``untoldSamples`` counts requests whose thread fits no group of the plan: they count as load, as all
+    do when ``groupsKnown`` is false.
     """
 
     execution_id: str | None
@@ -239,6 +245,10 @@ class ResultsView(Document):
     other_labels: int | None
     phases: list[PhaseView] | None
     top_errors: TopErrorsView | None
+    set_up: SummaryView | None = None
+    tear_down: SummaryView | None = None
+    untold_samples: int | None = None
+    groups_known: bool | None = None
     verdict: VerdictView | None
     comparison: ComparisonView | None
     archive: ArchiveView | None

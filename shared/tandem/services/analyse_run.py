@@ -3,6 +3,8 @@
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 
+from tandem_samples import ThreadGroups
+
 from tandem.domain.analysis import Analysis, analyse
 from tandem.domain.analysis_document import results_document, timeseries_document, verdict_document
 from tandem.domain.archive import RunArchive, RunFigures
@@ -80,6 +82,7 @@ def plan_of(run: ExperimentRun, bucket_ms: int | None = None) -> AnalysisPlan:
         fault_end=window.end,
         ramp_up_sec=0 if run.plan is None else run.plan.definition.ramp_up,
         bucket_ms=bucket_ms,
+        groups=ThreadGroups(() if run.plan is None else run.plan.thread_groups),
     )
 
 

@@ -4,9 +4,11 @@ A start has no idempotency key (engine-api.md, trap 5). So the attempt is writte
 after anything but a plain answer the load is looked for by our task id among the engine's runs, never started again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from tandem_samples import ThreadGroup
 
 from tandem.domain.clock import Clock
 from tandem.domain.engine_pool import LoadEngines
@@ -106,12 +108,13 @@ class StartLoadOfTask:
         StartNotConfirmed when one gave no verdict.
         """
         parts = {part.engine: part for part in run.parts_to_start}
+        known = run.required_plan.thread_groups or self._send_plan.thread_groups(run.required_plan.definition)
         # All plans first, so that the parts then begin together.
         plans = self._engines.side_by_side(list(parts), lambda name: self._bring_plan(run, parts[name]))
         unavailable = {name: plan for name, plan in plans.items() if isinstance(plan, EngineUnavailable)}
         if unavailable:
             return unavailable
-        self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, list(parts)))
+        self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, list(parts), known))
         answers = self._engines.side_by_side(
             list(parts), lambda name: self._ask_to_start(name, self._request(run, parts[name], str(plans[name])))
         )
@@ -176,9 +179,10 @@ class StartLoadOfTask:
             if isinstance(said, EngineRun):
                 self._tell(LogEvent.LOAD_STARTED, taken, name, said)
 
-    def _mark_attempt(self, run: ExperimentRun, engines: list[str]) -> None:
+    def _mark_attempt(self, run: ExperimentRun, engines: list[str], groups: Sequence[ThreadGroup]) -> None:
         waiting = [part.engine for part in run.parts_to_start]
         if run.next_step() == NextStep.CONTINUE and waiting and waiting == engines:
+            run.know_thread_groups(groups)
             run.attempt_start(self._clock.now())
         else:
             # Somebody else is starting, or there is nothing to start any more.

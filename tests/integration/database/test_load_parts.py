@@ -6,6 +6,7 @@ from tandem.domain.engine_pool import Occupancy
 from tandem.domain.experiment_run import ExperimentRun, Outcome, RunPlan
 from tandem.domain.load_engine import EngineStatus, StatusAnswer
 from tandem.domain.ports import UnitOfWork
+from tandem_samples import GroupKind, ThreadGroup
 
 from tests.factories.experiments import NOON, definition, engine_run, run, seconds_after_noon, started_run, strategy
 
@@ -91,3 +92,12 @@ def test_the_results_of_all_parts_are_deleted_with_the_task(database: SqlDatabas
     keep(database, over)
     [expired] = SqlHousekeeping(database).expired_tasks(seconds_after_noon(10**6), 0, 10)
     assert expired.loads == (("engine-a", "run-a"), ("engine-b", "run-b"))
+
+
+def test_the_thread_groups_of_a_plan_are_kept_with_the_run(database: SqlDatabase) -> None:
+    fresh = on_two_engines()
+    fresh.know_thread_groups([ThreadGroup("准备 1-1", GroupKind.SETUP), ThreadGroup("Users", GroupKind.MAIN)])
+    database.write(lambda uow: uow.runs.add(fresh))
+    kept = database.read(lambda uow: uow.runs.get(fresh.experiment_task_id))
+    assert kept is not None
+    assert kept.required_plan.thread_groups == fresh.required_plan.thread_groups

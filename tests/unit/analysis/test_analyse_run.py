@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from tandem.adapters.jtl.reader import read_jtl
@@ -13,9 +13,12 @@ from tandem.domain.errors import EngineRefused, EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun, RunPlan
 from tandem.domain.load_engine import EngineStatus
 from tandem.services.analyse_run import AnalyseRun
+from tandem_samples import GroupKind, ThreadGroup
 
 from tests.factories.experiments import NOON, definition, engine_run, run, seconds_after_noon, strategy
+from tests.factories.jtl import Sample, jtl
 
+START = int(NOON.timestamp() * 1000)
 HEADER = "timeStamp,elapsed,label,responseCode,success\n"
 OTHER_HEADER = "label,success,elapsed,timeStamp,responseCode\n"
 AT = int(NOON.timestamp() * 1000)
@@ -109,3 +112,39 @@ def test_a_file_that_cannot_be_read_is_named() -> None:
     found = figures(Files({"a": FIRST, "b": '<?xml version="1.0"?><testResults/>\n'}))
     assert found.results is None
     assert "2" in (found.missing or "")
+
+
+def test_set_up_and_tear_down_of_the_plan_that_was_sent_are_no_load() -> None:
+    rows = [
+        Sample(START, 900, label="login", thread="Prepare 1-1", success=False, code="500"),
+        Sample(START + 1000, 5, thread="Users 1-1"),
+        Sample(START + 1010, 7, thread="pool-1"),
+        Sample(START + 2000, 800, label="delete", thread="Clean-up 1-1"),
+    ]
+    over = ended()
+    assert over.plan is not None
+    groups = (("Prepare", GroupKind.SETUP), ("Users", GroupKind.MAIN), ("Clean-up", GroupKind.TEARDOWN))
+    over.know_thread_groups([ThreadGroup(name, kind) for name, kind in groups])
+    found = figures(Files({"a": jtl(rows).decode(), "b": None}), over)
+    told, results = summary(found), cast(dict[str, Any], found.results)
+    assert (told["samples"], told["errors"]) == (2, 0)
+    assert [label["label"] for label in results["labels"]] == ["home"]
+    assert sum(phase["samples"] for phase in results["phases"]) == 2
+    assert results["topErrors"]["kinds"] == []
+    assert (results["setUp"]["samples"], results["setUp"]["errorRate"]) == (1, 1.0)
+    assert (results["tearDown"]["samples"], results["tearDown"]["latency"]["max"]) == (1, 800)
+    assert (results["untoldSamples"], results["groupsKnown"]) == (1, True)
+
+
+def test_without_the_plans_groups_everything_is_load() -> None:
+    found = figures(Files({"a": jtl([Sample(START, 5, thread="Prepare 1-1")]).decode(), "b": None}))
+    results = cast(dict[str, Any], found.results)
+    assert (summary(found)["samples"], results["setUp"], results["groupsKnown"]) == (1, None, False)
+    assert results["untoldSamples"] == 0
+
+
+def test_groups_that_are_known_are_not_replaced_by_what_an_engine_tells() -> None:
+    over = ended()
+    over.know_thread_groups([ThreadGroup("Users", GroupKind.MAIN)])
+    over.know_thread_groups([ThreadGroup("Others", GroupKind.SETUP)])
+    assert over.required_plan.thread_groups == (ThreadGroup("Users", GroupKind.MAIN),)

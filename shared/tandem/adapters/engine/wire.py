@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic_core
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
+from tandem_samples import GroupKind, ThreadGroup
 
 from tandem.adapters.engine.figures_wire import CountsWire, OptionalGenerator, RecentWire, TopErrorWire
 from tandem.domain.engine_capabilities import EngineCapabilities
@@ -13,6 +14,7 @@ from tandem.domain.live_metrics import LiveMetrics
 from tandem.domain.load_engine import EngineEvent, EngineResults, EngineRun, EngineStatus, StartLoad
 
 _LONGEST_ERROR_MESSAGE = 2000
+_GROUP_KINDS = frozenset(GroupKind)
 
 
 def _text_or_none(value: object) -> object:
@@ -22,6 +24,22 @@ def _text_or_none(value: object) -> object:
 OptionalText = Annotated[str | None, BeforeValidator(_text_or_none)]
 NeededText = Annotated[str, Field(min_length=1, max_length=128)]
 Count = Annotated[int, Field(ge=0, strict=True)]
+
+
+def _groups_or_empty(value: object) -> object:
+    """The groups of ``[{name, kind}]``; none of anything else, for without them all rows are load."""
+    if not isinstance(value, list):
+        return ()
+    groups = list[ThreadGroup]()
+    for each in value:
+        name, kind = (each.get("name"), each.get("kind")) if isinstance(each, dict) else (None, None)
+        if not isinstance(name, str) or kind not in _GROUP_KINDS:
+            return ()
+        groups.append(ThreadGroup(name, GroupKind(kind)))
+    return tuple(groups)
+
+
+OptionalGroups = Annotated[tuple[ThreadGroup, ...], BeforeValidator(_groups_or_empty)]
 
 
 class _Wire(BaseModel):
@@ -44,6 +62,7 @@ class RunWire(_Wire):
     logPath: OptionalText = None  # noqa: N815
     errorMessage: OptionalText = None  # noqa: N815
     generator: OptionalGenerator = None
+    threadGroups: OptionalGroups = ()  # noqa: N815
 
     def to_run(self, zone: tzinfo) -> EngineRun:
         return EngineRun(
@@ -58,6 +77,7 @@ class RunWire(_Wire):
             log_path=self.logPath,
             error_message=self.errorMessage[:_LONGEST_ERROR_MESSAGE] if self.errorMessage else None,
             generator=None if self.generator is None else self.generator.to_health(),
+            thread_groups=self.threadGroups,
         )
 
 

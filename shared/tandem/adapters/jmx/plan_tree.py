@@ -195,7 +195,7 @@ class PlanTreeHandler:
         # The attribute goes before the tag (AbstractCollectionConverter): a tag can be any name when there is one.
         java_class = attributes.get("class", tag)
         full_name = self._decoded(attributes.get("testname", ""))
-        name = full_name[:_NAME_LENGTH]
+        name = full_name[:NAME_LENGTH]
         element = ReadElement(
             kind=kind_of(java_class),
             java_class=java_class,
@@ -292,7 +292,7 @@ class PlanTreeHandler:
 
 
 # Of a name as much as a finding shows: paths repeat it for everything below.
-_NAME_LENGTH = 200
+NAME_LENGTH = 200
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from tandem.adapters.engine.wire import (
 )
 from tandem.domain.errors import EngineAnsweredWrongly, InvalidValue
 from tandem.domain.load_engine import EngineStatus, StartLoad
+from tandem_samples import GroupKind, ThreadGroup
 
 RECORDED = json.loads(
     '{"executionId":"b44f91f3","testName":"API性能测试6","description":null,'
@@ -249,3 +250,16 @@ def test_a_file_name_cannot_break_out_of_its_part() -> None:
     whole = b"".join(FilePart('a"b\r\nX: y.jmx', [b"one", b"", b"two"])).decode()
     assert 'filename="a%22b%0D%0AX: y.jmx"\r\n' in whole
     assert "\r\n\r\nonetwo\r\n--" in whole
+
+
+def test_the_thread_groups_of_a_run_are_read() -> None:
+    told = [{"name": "Users", "kind": "MAIN"}, {"name": "准备", "kind": "SETUP"}]
+    run = read(RunWire, {**RECORDED, "threadGroups": told}, "reading").to_run(UTC)
+    assert run.thread_groups == (ThreadGroup("Users", GroupKind.MAIN), ThreadGroup("准备", GroupKind.SETUP))
+
+
+@pytest.mark.parametrize(
+    "told", [None, "x", {}, [1], [{"name": "a"}], [{"name": 1, "kind": "MAIN"}], [{"name": "a", "kind": "X"}]]
+)
+def test_thread_groups_that_make_no_sense_are_unknown(told: object) -> None:
+    assert read(RunWire, {**RECORDED, "threadGroups": told}, "reading").to_run(UTC).thread_groups == ()

@@ -35,6 +35,7 @@ export function reportView(run) {
     run.results?.comparison ? part("earlier", comparisonTable(run.results.comparison)) : null,
     analysed ? part("topErrors", errorTable(run)) : null,
     analysed ? part("labels", labelTable(run)) : null,
+    analysed && (run.results.setUp || run.results.tearDown) ? part("beside", besideTable(run)) : null,
     partsOf(run.task) === null ? null : part("engines", enginesShown(run.task)),
     part("events", eventList(events)),
     part("aboutRun", facts(run)),
@@ -337,7 +338,7 @@ function labelTable(run) {
     h(
       "tr",
       {},
-      h("th", { scope: "row", class: "text" }, group.label || unknown(), group.transaction ? h("span", { class: "chip" }, t("transaction")) : null),
+      h("th", { scope: "row", class: "text" }, group.label || unknown(), group.transaction ? h("span", { class: "chip" }, t("transaction")) : null, group.subResult ? h("span", { class: "chip" }, t("subResult")) : null),
       cells(summaryCells(group)),
       h("td", {}, figure(group.receivedBytes, bytes)),
     ),
@@ -347,7 +348,16 @@ function labelTable(run) {
   return [
     table(t("part.labels"), columns, rows),
     others > 0 ? h("p", { class: "notice" }, t("otherLabels", { n: number(others) })) : null,
+    run.results.untoldSamples > 0 ? h("p", { class: "quiet" }, t("untoldSamples", { n: number(run.results.untoldSamples) })) : null,
   ];
+}
+
+// What the set-up and tear-down thread groups sent: it is no load, and in no figure but these.
+function besideTable(run) {
+  const groups = ["setUp", "tearDown"].filter((name) => run.results[name]);
+  const rows = groups.map((name) => h("tr", {}, h("th", { scope: "row", class: "text" }, t(`group.${name}`)), cells(summaryCells(run.results[name]))));
+  const columns = ["group", ...SUMMARY_COLUMNS].map((name) => t(`column.${name}`));
+  return [table(t("part.beside"), columns, rows), h("p", { class: "quiet" }, t("besideHint"))];
 }
 
 // --- about the run -----------------------------------------------------------------------------------------------
