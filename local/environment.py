@@ -10,10 +10,17 @@ import boto3
 
 from local.resolve import REGION
 
+FIS_ENDPOINT = "AWS_ENDPOINT_URL_FIS"
+"""The one variable of AWS's that the user may set: another FIS, such as a proxy before ours that refuses or loses."""
 
-def aws_environment(endpoint: str) -> dict[str, str]:
-    """The AWS_* variables of the functions: our endpoint, made-up credentials, and no file of the user's."""
-    return {
+
+def aws_environment(endpoint: str, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The AWS_* variables of the functions: our endpoint, made-up credentials, and no file of the user's.
+
+    ``given`` is the user's environment, of which FIS_ENDPOINT is kept.
+    """
+    own = {FIS_ENDPOINT: given[FIS_ENDPOINT]} if given and given.get(FIS_ENDPOINT) else {}
+    return own | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",

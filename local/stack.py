@@ -26,6 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from local.aws import AwsServices, mirror_directory
+from local.box import BOX_PASSWORD, box_parameters, keep_box_login
 from local.engine_process import EngineProcess
 from local.environment import aws_environment, process_environment
 from local.errors import StackError
@@ -137,15 +138,24 @@ class LocalStack:
             self._engines = [self._new_engine(number) for number in range(settings.engines)]
             self.engine_url = self._engines[0].url
 
-        template = load_template(settings.template, LOCAL_PARAMETERS, self.aws_url)
-        chosen = {name: value for name, value in settings.variables.items() if name.startswith("TANDEM_")}
+        parameters = LOCAL_PARAMETERS | box_parameters(settings.variables)
+        template = load_template(settings.template, parameters, self.aws_url)
+        chosen = {
+            name: value
+            for name, value in settings.variables.items()
+            if name.startswith("TANDEM_") and name != BOX_PASSWORD
+        }
         given = {**LOCAL_VARIABLES, **chosen}
         given["TANDEM_DATABASE_URL"] = settings.effective_database_url
         if self.engine_url:
             given["TANDEM_ENGINE_URL"] = self.engine_url
         if self.more_engines:
             given["TANDEM_ENGINES"] = ",".join(f"{name}={url}" for name, url in self.more_engines.items())
-        environment = {**template.shared_environment(given), **given, **aws_environment(self.aws_url)}
+        environment = {
+            **template.shared_environment(given),
+            **given,
+            **aws_environment(self.aws_url, settings.variables),
+        }
         self._cleanup.enter_context(process_environment(environment))
 
         timers = Timers()
@@ -180,6 +190,7 @@ class LocalStack:
             show_functions_plainly()
         self._part("aws", lambda: aws.start(aws_listener, pace, mirror))
         _expire_objects(mirror, timers)
+        keep_box_login(self.client("secretsmanager"), settings.variables)
         pollers = QueuePollers(template, runtime)
         defer(pollers.close, _POLLER_SECONDS)
         pollers.start()

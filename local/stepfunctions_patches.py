@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import os
 import re
 import threading
 import time
@@ -46,6 +47,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from local.environment import FIS_ENDPOINT
 from local.functions import FunctionRuntime, PayloadTooLarge, UnknownFunction
 from local.replacements import Replacements
 from local.resolve import REGION
@@ -114,6 +116,8 @@ class _SharedClients:
         self._clients: dict[tuple[str, str, str | None], Any] = {}
 
     def client(self, *, service_name: str, region_name: str, config: Config, **options: Any) -> Any:
+        if service_name == "fis" and os.environ.get(FIS_ENDPOINT):
+            options["endpoint_url"] = os.environ[FIS_ENDPOINT]
         key = (service_name, region_name, options.get("endpoint_url"))
         with self._lock:
             if key not in self._clients:

@@ -7,4 +7,4 @@ from tandem.triggers.platform_events import experiment_event
 
 @experiment_event(ExperimentAbortRequestedDetail)
 def handler(detail: ExperimentAbortRequestedDetail) -> None:
-    application().stop_box_experiment(detail.experiment_task_id)
+    application().stop_box_experiment(detail.experiment_task_id, detail.experiment_id)

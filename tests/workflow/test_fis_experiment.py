@@ -212,6 +212,20 @@ class FaultyFis:
 
         self._patch.setattr(FISBackend, "start_experiment", start)
 
+    def throttles(self, call: str, times: int) -> None:
+        """The first so many calls are answered as AWS answers too many: 429, ThrottlingException."""
+        plain = getattr(FISBackend, call)
+
+        def throttle(*args: Any, **options: Any) -> Any:
+            self.asked += 1
+            if self.asked <= times:
+                refusal = JsonRESTError("ThrottlingException", "Rate exceeded")
+                refusal.code = 429
+                raise refusal
+            return plain(*args, **options)
+
+        self._patch.setattr(FISBackend, call, throttle)
+
     def starts_and_then(self, do: Any) -> None:
         def start(*args: Any, **options: Any) -> Any:
             answer = self._start(*args, **options)
@@ -243,6 +257,31 @@ def test_a_fault_that_fis_refuses_ends_the_load_and_everybody_is_told(
     assert "Fis." in (run.started_task.error_message or "")
     assert engine.running() == set()
     assert platform.injections(experiment) == []
+
+
+def test_a_start_that_fis_throttles_for_a_while_is_made_once(
+    platform: Platform, engine: TrapEngine, fis: FaultyFis
+) -> None:
+    fis.throttles("start_experiment", times=7)
+    experiment = platform.plan_fault(TWO_ACTIONS, stop_on_completion=True)
+    experiment.starts()
+    assert experiment.settles(seconds=60).outcome == "SUCCEEDED"
+    assert len(platform.injections(experiment)) == 1
+
+
+def test_a_fault_whose_stop_fis_throttles_is_stopped_in_the_end(
+    platform: Platform, engine: TrapEngine, fis: FaultyFis
+) -> None:
+    experiment = platform.plan_fault(FOR_LONG, abort_on_load_failure=True)
+    experiment.starts()
+    injects(experiment)
+    waits(experiment)
+    fis.throttles("stop_experiment", times=40)
+    [execution_id] = engine.running()
+    engine.set_traps_for(execution_id, replace(DEPLOYED, dies_after_seconds=0))
+    until(lambda: state_of(experiment) == "stopped", "the stop of the fault", seconds=60)
+    assert fis.asked > 40
+    assert experiment.reaches("FAILED") == "FAILED"
 
 
 def test_a_start_whose_answer_is_lost_starts_one_fault(platform: Platform, engine: TrapEngine, fis: FaultyFis) -> None:

@@ -11,13 +11,16 @@ from tandem.domain.fault_window import ToldWindow
 
 
 class BoxUnavailable(AppError):
-    """The box cannot be reached, or does not answer as one."""
+    """The box cannot be reached, does not take our login, or does not answer as a box does."""
 
     code = "BOX_UNAVAILABLE"
 
 
 class BoxRefused(AppError):
-    """The box understood and said no; the message holds its words."""
+    """The box said no to one request, in a session that it takes: the next request may well be answered.
+
+    The message holds its words. An id that it does not know and one that our login may not see look alike.
+    """
 
     code = "BOX_REFUSED"
 
@@ -33,12 +36,13 @@ class BoxState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-_OUTCOMES = {"SUCCESS": Outcome.SUCCEEDED, "STOPPED": Outcome.STOPPED}
-
-
 @dataclass(frozen=True, slots=True)
 class BoxTask:
-    """An experiment task of the box. ``result`` is its own word (SUCCESS, FAILED, REJECTED, ERROR, STOPPED)."""
+    """An experiment task of the box.
+
+    ``result`` is its own word (SUCCESS, FAILED or ERROR for a task). ``skipped``: an activity was left out, as those
+    are that still have to run when a user stops the task; None when the activities are not known.
+    """
 
     task_id: str
     experiment_id: str
@@ -46,6 +50,7 @@ class BoxTask:
     result: str | None = None
     message: str | None = None
     fault: ToldWindow = field(default_factory=ToldWindow)
+    skipped: bool | None = None
 
     @property
     def is_under_way(self) -> bool:
@@ -56,9 +61,22 @@ class BoxTask:
         return self.state is BoxState.FINISHED
 
     @property
+    def is_ending(self) -> bool:
+        """Whether it has ended or is being stopped: a task is stopped by a user only, and never goes on again."""
+        return self.has_ended or self.state is BoxState.STOPPING
+
+    @property
     def outcome(self) -> Outcome:
-        """What its end means for us; anything but a success or a stop is a failure."""
-        return _OUTCOMES.get(self.result or "", Outcome.FAILED)
+        """What its end means for us; anything but a success or a stop is a failure.
+
+        A box has no result for "stopped by a user": such a task is STOPPING for a while, and then a SUCCESS of which
+        activities were skipped (ExperimentTaskFinishedCommand.determineExperimentTaskResult of its source).
+        """
+        if self.state is BoxState.STOPPING or self.result == "STOPPED":
+            return Outcome.STOPPED
+        if self.result != "SUCCESS":
+            return Outcome.FAILED
+        return Outcome.STOPPED if self.skipped else Outcome.SUCCEEDED
 
 
 class ChaosBladeBox(Protocol):
@@ -69,12 +87,20 @@ class ChaosBladeBox(Protocol):
         ...
 
     def task(self, task_id: str) -> BoxTask:
-        """One task, with the window of its fault as far as its activities tell it."""
+        """One task with its activities: the window of its fault, and whether any was skipped."""
         ...
 
     def stop(self, task_id: str) -> None:
         """Ask the box to stop a task; it goes on stopping by itself afterwards."""
         ...
+
+
+_OTHER_PLATFORMS = ("fis:",)
+"""Experiment ids that begin so belong to somebody else than the box."""
+
+
+def may_be_of_box(experiment_id: str) -> bool:
+    return not experiment_id.startswith(_OTHER_PLATFORMS)
 
 
 @dataclass(frozen=True, slots=True)

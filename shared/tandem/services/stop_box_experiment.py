@@ -1,6 +1,6 @@
 """``ExperimentAbortRequested``: stop the experiment where it runs, at the ChaosBlade-Box."""
 
-from tandem.domain.chaosblade_box import BoxRefused, BoxState, ChaosBladeBox
+from tandem.domain.chaosblade_box import BoxRefused, BoxState, BoxTask, ChaosBladeBox, may_be_of_box
 from tandem.domain.errors import AppError
 from tandem.telemetry import LogEvent, log, warn
 
@@ -17,19 +17,40 @@ class StopBoxExperiment:
     def __init__(self, box: ChaosBladeBox) -> None:
         self._box = box
 
-    def __call__(self, experiment_task_id: str) -> None:
-        """Raises BoxUnavailable, BoxRefused and BoxStopNotConfirmed, when the event is to come again."""
-        try:
-            before = self._box.task(experiment_task_id)
-        except BoxRefused as refusal:
-            # Not one of the box's tasks, or none that we may see: repeating would not change that.
-            warn(LogEvent.BOX_REFUSED, experiment_task_id=experiment_task_id, reason=refusal.message)
+    def __call__(self, experiment_task_id: str, experiment_id: str | None = None) -> None:
+        """Raises BoxUnavailable, BoxRefused and BoxStopNotConfirmed, when the event is to come again.
+
+        ``experiment_id`` tells another platform's task from one that our login may not see: a box answers both alike,
+        but lists every task of its experiments.
+        """
+        if experiment_id is not None and not may_be_of_box(experiment_id):
             return
-        if before.has_ended:
+        before = self._task_of_box(experiment_task_id, experiment_id)
+        if before is None or before.has_ended:
             return
         if before.state is not BoxState.STOPPING:
-            self._box.stop(experiment_task_id)
+            self._stop(experiment_task_id)
         after = self._box.task(experiment_task_id)
-        if not after.has_ended and after.state is not BoxState.STOPPING:
+        if not after.is_ending:
             raise BoxStopNotConfirmed(f"the box still calls experiment task {experiment_task_id} {after.state}")
         log(LogEvent.BOX_STOPPED, experiment_task_id=experiment_task_id, state=after.state)
+
+    def _task_of_box(self, task_id: str, experiment_id: str | None) -> BoxTask | None:
+        try:
+            return self._box.task(task_id)
+        except BoxRefused as refusal:
+            warn(LogEvent.BOX_REFUSED, experiment_task_id=task_id, reason=refusal.message)
+            if experiment_id is not None and any(
+                each.task_id == task_id and not each.has_ended for each in self._box.latest_tasks(experiment_id)
+            ):
+                # The box runs it and does not let us: its fault goes on, so somebody has to be told.
+                raise
+            return None
+
+    def _stop(self, task_id: str) -> None:
+        try:
+            self._box.stop(task_id)
+        except BoxRefused:
+            # It may have ended between the look and the stop, which a box refuses.
+            if not self._box.task(task_id).has_ended:
+                raise

@@ -83,3 +83,5 @@ class FaultStateChangedDetail(EventDetail):
 
 class ExperimentAbortRequestedDetail(EventDetail):
     """Our own word to whoever runs the experiment."""
+
+    experiment_id: OptionalId = None

@@ -15,7 +15,7 @@ from tandem.services.stop_box_experiment import BoxStopNotConfirmed, StopBoxExpe
 
 from tests.factories.experiments import NOON, definition, run, seconds_after_noon, strategy
 from tests.factories.statements import counted_statements
-from tests.fakes.chaosblade_box import FakeBox, FakeTask
+from tests.fakes.chaosblade_box import Answer, FakeBox, FakeTask
 
 
 class Bus:
@@ -171,19 +171,89 @@ def test_a_poll_costs_the_same_few_statements_however_many_tasks_there_are(
     assert few <= 6
 
 
-def test_an_experiment_that_the_box_refuses_does_not_keep_the_others_back(
-    known: SqlDatabase, box: FakeBox, bus: Bus, monkeypatch: pytest.MonkeyPatch
+def test_an_experiment_that_the_box_cannot_list_does_not_keep_the_others_back(
+    known: SqlDatabase, box: FakeBox, bus: Bus
 ) -> None:
-    plain = box.answer
-
-    def answer(action: str, body: dict[str, object], session: str) -> tuple[dict[str, object], str | None]:
-        if body.get("experimentId") == "exp-1":
-            return {"success": False, "code": "P-3105", "message": "no permission"}, None
-        return plain(action, body, session)
-
-    monkeypatch.setattr(box, "answer", answer)
+    box.broken_experiments.add("exp-1")
     box.begin(FakeTask("et-2", "exp-2"))
     assert poll(known, box, bus) == PollReport(asked=1, starting=1, finished=0, refused=1, complete=True)
+
+
+def test_a_run_of_another_platform_does_not_keep_the_boxs_own_back(known: SqlDatabase, box: FakeBox, bus: Bus) -> None:
+    known.write(lambda uow: uow.runs.add(run(experiment_task_id="of-another-platform")))
+    box.begin(FakeTask("et-2", "exp-2"))
+    assert poll(known, box, bus) == PollReport(asked=2, starting=1, finished=0, refused=1, complete=True)
+
+
+def test_a_box_of_which_no_experiment_can_be_asked_is_an_outage_after_a_few_requests(
+    known: SqlDatabase, box: FakeBox, bus: Bus
+) -> None:
+    box.answer_with = b"<html>"
+    with pytest.raises(BoxUnavailable):
+        poll(known, box, bus)
+    assert len(box.calls) <= 3
+
+
+def test_a_task_that_only_its_list_shows_is_ended_by_the_words_of_the_list(
+    known: SqlDatabase, box: FakeBox, bus: Bus
+) -> None:
+    known.write(lambda uow: uow.runs.add(run()))
+    box.begin(FakeTask("et-1", "exp-1", of_another_user=True)).finish("FAILED", "no such pod")
+    box.begin(FakeTask("et-2", "exp-2"))
+    assert poll(known, box, bus) == PollReport(asked=2, starting=1, finished=1, refused=1, complete=True)
+    assert bus.events[1].detail["outcome"] == Outcome.FAILED
+    assert bus.events[1].detail["reason"] == "no such pod"
+
+
+def test_a_task_that_a_user_stops_is_a_stop_at_once_and_its_fault_is_reported_when_it_has_ended(
+    known: SqlDatabase, box: FakeBox, bus: Bus
+) -> None:
+    stopped = run()
+    known.write(lambda uow: uow.runs.add(stopped))
+    task = box.begin(FakeTask("et-1", "exp-1", state="STOPPING"))
+    begin = int(NOON.timestamp() * 1000)
+    task.activities = [
+        _activity("ATTACK", begin + 2_000, begin + 3_000),
+        _activity("ATTACK", begin, None, state="READY", result=None),
+        _activity("RECOVER", begin + 60_000, None, state="RUNNING", result=None),
+    ]
+    assert poll(known, box, bus).finished == 1
+    assert bus.events[0].name == "ExperimentFinished"
+    assert bus.events[0].detail["outcome"] == Outcome.STOPPED
+    stopped.finish(Outcome.STOPPED, None, NOON)
+    known.write(lambda uow: uow.runs.save([stopped]))
+    assert poll(known, box, bus).finished == 0
+    task.activities[2] = _activity("RECOVER", begin + 60_000, begin + 61_500)
+    task.end_after_stop()
+    bus.events.clear()
+    poll(known, box, bus)
+    [event] = bus.events
+    assert event.name == "FaultStateChanged"
+    assert event.detail["faultStartedAt"] == "2026-01-02T12:00:02.000+00:00"
+    assert event.detail["faultEndedAt"] == "2026-01-02T12:01:01.500+00:00"
+
+
+def test_a_success_of_which_something_was_left_out_is_a_stop(known: SqlDatabase, box: FakeBox, bus: Bus) -> None:
+    known.write(lambda uow: uow.runs.add(run()))
+    task = box.begin(FakeTask("et-1", "exp-1"))
+    begin = int(NOON.timestamp() * 1000)
+    task.activities = [
+        _activity("ATTACK", begin + 30_000, begin + 31_000),
+        # What never ran: created with the task, and rejected at its end.
+        _activity("ATTACK", begin, begin + 40_000, result="REJECTED"),
+        _activity("RECOVER", begin, begin + 90_000, result="REJECTED"),
+    ]
+    task.finish("SUCCESS")
+    poll(known, box, bus)
+    assert bus.events[0].detail["outcome"] == Outcome.STOPPED
+    assert bus.events[0].detail["faultStartedAt"] == "2026-01-02T12:00:30.000+00:00"
+    assert bus.events[0].detail["faultEndedAt"] == "2026-01-02T12:00:31.000+00:00"
+
+
+def _activity(
+    phase: str, start: int, end: int | None, state: str = "FINISHED", result: str | None = "SUCCESS"
+) -> dict[str, object]:
+    return {"phase": phase, "startTime": start, "endTime": end, "state": state, "runResult": result}
 
 
 # --- stopping ---------------------------------------------------------------------------------------------------
@@ -208,15 +278,43 @@ def test_a_box_that_does_not_stop_is_asked_again(box: FakeBox) -> None:
     assert task.state == BoxState.STOPPING
 
 
-def test_an_experiment_task_that_the_box_does_not_know_is_left_alone(box: FakeBox) -> None:
-    StopBoxExperiment(client(box))("somebody-else")
+@pytest.mark.parametrize("experiment_id", ["exp-of-another-platform", None])
+def test_an_experiment_task_that_the_box_does_not_know_is_left_alone(box: FakeBox, experiment_id: str | None) -> None:
+    StopBoxExperiment(client(box))("of-another-platform", experiment_id)
     assert "StopExperimentTask" not in box.calls
+
+
+def test_a_task_that_the_box_runs_and_does_not_let_us_stop_is_an_error(box: FakeBox) -> None:
+    box.begin(FakeTask("et-1", "exp-1", of_another_user=True))
+    with pytest.raises(BoxRefused):
+        StopBoxExperiment(client(box))("et-1", "exp-1")
+
+
+def test_an_experiment_of_fis_is_none_of_the_boxs(box: FakeBox) -> None:
+    StopBoxExperiment(client(box))("fisrun_1", "fis:EXT123")
+    assert box.calls == []
+
+
+def test_a_task_that_ends_between_the_look_and_the_stop_needs_none(
+    box: FakeBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = box.begin(FakeTask("et-1", "exp-1"))
+    plain = box.answer
+
+    def answer(action: str, body: dict[str, object], session: str) -> Answer:
+        if action == "StopExperimentTask":
+            task.finish("SUCCESS")
+        return plain(action, body, session)
+
+    monkeypatch.setattr(box, "answer", answer)
+    StopBoxExperiment(client(box))("et-1", "exp-1")
+    assert task.state == "FINISHED"
 
 
 # --- the client -------------------------------------------------------------------------------------------------
 
 
-def test_a_login_is_made_once_and_again_when_its_session_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_is_made_once_and_again_when_its_session_has_ended() -> None:
     with FakeBox(password="encrypted=") as box:
         box.begin(FakeTask("et-1", "exp-1"))
         session = client(box, password="encrypted=")
@@ -224,15 +322,40 @@ def test_a_login_is_made_once_and_again_when_its_session_has_ended(monkeypatch: 
         assert session.task("et-1").is_under_way
         assert box.calls.count("UserLogin") == 1
         box.forget_sessions()
-        with pytest.raises(BoxRefused, match="login is missing"):
-            session.task("et-1")
-        monkeypatch.setattr(box_client, "SESSION_SECONDS", 0.0)
         assert session.task("et-1").is_under_way
         assert box.calls.count("UserLogin") == 2
 
 
+def test_an_abort_after_half_an_hour_without_a_call_that_needs_a_session_stops_the_fault() -> None:
+    now = [0.0]
+    with FakeBox(password="encrypted=", clock=lambda: now[0]) as box:
+        task = box.begin(FakeTask("et-1", "exp-1"))
+        session = client(box, password="encrypted=")
+        session.task("et-1")
+        for _ in range(31):
+            now[0] += 60
+            session.latest_tasks("exp-1")
+        StopBoxExperiment(session)("et-1", "exp-1")
+    assert task.state == BoxState.STOPPING
+
+
+def test_a_refusal_in_an_old_session_is_asked_again_in_a_new_one_and_in_a_young_one_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FakeBox(password="encrypted=") as box:
+        session = client(box, password="encrypted=")
+        for _ in range(2):
+            with pytest.raises(BoxRefused, match="PermissionDeniedException"):
+                session.task("unknown")
+        assert box.calls.count("UserLogin") == 1
+        monkeypatch.setattr(box_client, "SESSION_SECONDS", 0.0)
+        with pytest.raises(BoxRefused):
+            session.task("unknown")
+        assert box.calls.count("UserLogin") == 2
+
+
 def test_a_login_that_the_box_does_not_take_is_an_outage_without_the_password() -> None:
-    with FakeBox(password="right") as box, pytest.raises(BoxUnavailable) as caught:
+    with FakeBox(password="right") as box, pytest.raises(BoxUnavailable, match="does not take our login") as caught:
         client(box, password="wr0ng").latest_tasks("exp-1")
     assert "wr0ng" not in str(caught.value)
 

@@ -1,4 +1,9 @@
-"""``ChaosBladeBox`` over HTTP: POST of JSON under ``/chaos/``, a session cookie, and answers 200 that may say no."""
+"""``ChaosBladeBox`` over HTTP: POST of JSON under ``/chaos/`` and a session cookie.
+
+A box says no in two ways. A service's own no is 200 with ``success: false``. An exception of its controllers (no
+session, no permission, an unknown id, a wrong password) is HTTP 500 with the error document of Spring Boot: ``status``,
+``error``, ``exception``, ``message``, ``path``. A session ends after 30 minutes without a call that needs one.
+"""
 
 import json
 import re
@@ -20,6 +25,8 @@ NEWEST = 10
 """How many tasks of an experiment are looked at: a box runs one at a time."""
 SESSION_SECONDS = 60.0
 """A refusal in an older session may come of its end: it is asked again in a new one."""
+_NO_MESSAGE = (None, "", "No message available")
+"""How the error document shows an exception without a text, as that of a missing session is."""
 
 _FOREIGN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
 _LONGEST_QUOTE = 300
@@ -31,6 +38,10 @@ class Login:
 
     user_name: str
     password: str
+
+
+class _SessionMissing(BoxRefused):
+    """A refusal that looks as one for want of a session does."""
 
 
 class HttpChaosBladeBox:
@@ -65,18 +76,24 @@ class HttpChaosBladeBox:
             self._log_in()
         try:
             return self._post(action, body)
-        except BoxRefused:
-            # A box says "no" and "who are you?" in the same way, with status 200. All three calls may be repeated.
-            if self._logged_in_at is None or time.monotonic() - self._logged_in_at < SESSION_SECONDS:
+        except BoxRefused as refusal:
+            # All three calls may be repeated.
+            if not self._may_be_old_session(refusal):
                 raise
             self._log_in()
             return self._post(action, body)
+
+    def _may_be_old_session(self, refusal: BoxRefused) -> bool:
+        if self._logged_in_at is None:
+            return False
+        return isinstance(refusal, _SessionMissing) or time.monotonic() - self._logged_in_at >= SESSION_SECONDS
 
     def _log_in(self) -> None:
         if self._read_login is None:
             return
         login = self._read_login()
         self._cookies.clear()
+        self._logged_in_at = None
         try:
             self._post("UserLogin", {"userName": login.user_name, "password": login.password})
         except BoxRefused as refusal:
@@ -122,14 +139,28 @@ def _limited(response: httpcore.Response) -> bytes:
 
 
 def _result_of(status: int, content: bytes, action: str) -> object:
-    """The envelope's ``result``. Raises BoxRefused for ``success: false``, BoxUnavailable for what is no envelope."""
+    """The envelope's ``result``. Raises BoxRefused for a no of the box, BoxUnavailable for what no box answers."""
     try:
-        envelope = json.loads(content)
+        answer = json.loads(content)
     except ValueError as exc:
         raise BoxUnavailable(f"the box answered {status} to {action}, without JSON") from exc
-    if status != 200 or not isinstance(envelope, dict) or not isinstance(envelope.get("success"), bool):
-        raise BoxUnavailable(f"the box answered {status} to {action}, and not as a box does")
-    if not envelope["success"]:
-        words = envelope.get("message") or envelope.get("code") or "without a reason"
-        raise BoxRefused(f"{action}: {str(words)[:_LONGEST_QUOTE]}")
-    return envelope.get("result")
+    if isinstance(answer, dict):
+        if status == 200 and isinstance(answer.get("success"), bool):
+            if answer["success"]:
+                return answer.get("result")
+            words = answer.get("message") or answer.get("code") or "without a reason"
+            raise BoxRefused(f"{action}: {str(words)[:_LONGEST_QUOTE]}")
+        if status >= 400 and answer.get("status") == status and "path" in answer:
+            raise _refusal(answer, action)
+    raise BoxUnavailable(f"the box answered {status} to {action}, and not as a box does")
+
+
+def _refusal(document: Mapping[str, object], action: str) -> BoxRefused:
+    """What Spring Boot's error document says. A box that is not as we know it may leave any of its fields out."""
+    exception = str(document.get("exception") or "").rpartition(".")[2]
+    message = document.get("message")
+    words = ": ".join(str(each) for each in (exception, message) if each not in _NO_MESSAGE) or "without a reason"
+    said = f"{action}: HTTP {document['status']}, {words[:_LONGEST_QUOTE]}"
+    if exception in {"", "PermissionDeniedException"} and message in _NO_MESSAGE:
+        return _SessionMissing(said)
+    return BoxRefused(said)

@@ -32,9 +32,21 @@ class _Wire(BaseModel):
 
 
 class ActivityWire(_Wire):
+    """``startTime`` of an activity that never ran is when it was created (ActivityTaskQueryCommand of the source)."""
+
     phase: Word = None
+    state: Word = None
+    run_result: Word = None
     start_time: Moment = None
     end_time: Moment = None
+
+    @property
+    def skipped(self) -> bool:
+        return self.run_result == "REJECTED"
+
+    @property
+    def ran(self) -> bool:
+        return not self.skipped and self.state in {None, BoxState.RUNNING, BoxState.STOPPING, BoxState.FINISHED}
 
 
 class TaskWire(_Wire):
@@ -48,14 +60,15 @@ class TaskWire(_Wire):
     def to_task(self) -> BoxTask:
         """The task in our words."""
         state = BoxState(self.state) if self.state in set(BoxState) else BoxState.UNKNOWN
-        return BoxTask(self.task_id, self.experiment_id, state, self.result, self.message, self._fault())
+        skipped = None if self.activities is None else any(each.skipped for each in self.activities)
+        return BoxTask(self.task_id, self.experiment_id, state, self.result, self.message, self._fault(), skipped)
 
     def _fault(self) -> ToldWindow:
         """From the first attack's start to the last recovery's end, or the last attack's where nothing recovers."""
-        activities = self.activities or []
-        starts = [each.start_time for each in activities if each.phase == ATTACK and each.start_time is not None]
-        attacked = [each.end_time for each in activities if each.phase == ATTACK and each.end_time is not None]
-        recovered = [each.end_time for each in activities if each.phase == RECOVER and each.end_time is not None]
+        ran = [each for each in self.activities or [] if each.ran]
+        starts = [each.start_time for each in ran if each.phase == ATTACK and each.start_time is not None]
+        attacked = [each.end_time for each in ran if each.phase == ATTACK and each.end_time is not None]
+        recovered = [each.end_time for each in ran if each.phase == RECOVER and each.end_time is not None]
         ends = recovered or attacked
         if not starts or not ends or max(ends) <= min(starts):
             return ToldWindow()
