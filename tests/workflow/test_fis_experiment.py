@@ -262,7 +262,7 @@ def test_a_fault_that_fis_refuses_ends_the_load_and_everybody_is_told(
 def test_a_start_that_fis_throttles_for_a_while_is_made_once(
     platform: Platform, engine: TrapEngine, fis: FaultyFis
 ) -> None:
-    fis.throttles("start_experiment", times=7)
+    fis.throttles("start_experiment", times=3)
     experiment = platform.plan_fault(TWO_ACTIONS, stop_on_completion=True)
     experiment.starts()
     assert experiment.settles(seconds=60).outcome == "SUCCEEDED"
@@ -276,11 +276,11 @@ def test_a_fault_whose_stop_fis_throttles_is_stopped_in_the_end(
     experiment.starts()
     injects(experiment)
     waits(experiment)
-    fis.throttles("stop_experiment", times=40)
+    fis.throttles("stop_experiment", times=12)
     [execution_id] = engine.running()
     engine.set_traps_for(execution_id, replace(DEPLOYED, dies_after_seconds=0))
     until(lambda: state_of(experiment) == "stopped", "the stop of the fault", seconds=60)
-    assert fis.asked > 40
+    assert fis.asked > 12
     assert experiment.reaches("FAILED") == "FAILED"
 
 
