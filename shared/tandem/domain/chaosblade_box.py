@@ -20,9 +20,11 @@ class BoxRefused(AppError):
     """The box said no to one request, in a session that it takes: the next request may well be answered.
 
     The message holds its words. An id that it does not know and one that our login may not see look alike.
+    ``wants_login``: it looks as a refusal for want of a session does.
     """
 
     code = "BOX_REFUSED"
+    wants_login = False
 
 
 class BoxState(StrEnum):

@@ -40,10 +40,6 @@ class Login:
     password: str
 
 
-class _SessionMissing(BoxRefused):
-    """A refusal that looks as one for want of a session does."""
-
-
 class HttpChaosBladeBox:
     """A box at ``http(s)://host[:port][/prefix]``. ``read_login`` gives name and password; None: it asks for none.
 
@@ -86,7 +82,7 @@ class HttpChaosBladeBox:
     def _may_be_old_session(self, refusal: BoxRefused) -> bool:
         if self._logged_in_at is None:
             return False
-        return isinstance(refusal, _SessionMissing) or time.monotonic() - self._logged_in_at >= SESSION_SECONDS
+        return refusal.wants_login or time.monotonic() - self._logged_in_at >= SESSION_SECONDS
 
     def _log_in(self) -> None:
         if self._read_login is None:
@@ -160,7 +156,6 @@ def _refusal(document: Mapping[str, object], action: str) -> BoxRefused:
     exception = str(document.get("exception") or "").rpartition(".")[2]
     message = document.get("message")
     words = ": ".join(str(each) for each in (exception, message) if each not in _NO_MESSAGE) or "without a reason"
-    said = f"{action}: HTTP {document['status']}, {words[:_LONGEST_QUOTE]}"
-    if exception in {"", "PermissionDeniedException"} and message in _NO_MESSAGE:
-        return _SessionMissing(said)
-    return BoxRefused(said)
+    refusal = BoxRefused(f"{action}: HTTP {document['status']}, {words[:_LONGEST_QUOTE]}")
+    refusal.wants_login = exception in {"", "PermissionDeniedException"} and message in _NO_MESSAGE
+    return refusal
