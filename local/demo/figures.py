@@ -10,7 +10,8 @@ from tandem.domain.analysis import analyse
 from tandem.domain.errors import UnreadableResults
 from tandem.domain.samples import AnalysisPlan, PhaseName
 from tandem.domain.summary import Summary
-from tandem.domain.verdict import LoadFacts, judge
+from tandem.domain.verdict import judge
+from tandem.domain.verdict_doubts import LoadFacts
 
 from local.demo.failure import DemoFailure
 

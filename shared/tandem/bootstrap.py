@@ -570,7 +570,7 @@ class Application:
         from tandem.adapters.jtl.reader import read_jtl
         from tandem.services.analyse_run import AnalyseRun
 
-        return AnalyseRun(self.engines, self.archive, read_jtl)
+        return AnalyseRun(self.engines, self.archive, read_jtl, self.clock, self.settings.limits)
 
     @cached_property
     def get_results(self) -> "GetResults":
@@ -606,7 +606,7 @@ class Application:
     def get_events(self) -> "GetEvents":
         from tandem.services.get_events import GetEvents
 
-        return GetEvents(self.find_task, self.database, self.engines)
+        return GetEvents(self.find_task, self.database, self.engines, self.find_archived_run)
 
     @cached_property
     def get_statistics(self) -> "GetStatistics":

@@ -94,6 +94,7 @@ class Settings:
                 start=_whole(given, "TANDEM_START_SECONDS", int(limits.start)),
                 grace=_whole(given, "TANDEM_GRACE_SECONDS", limits.grace),
                 engine_start=_whole(given, "TANDEM_ENGINE_START_SECONDS", int(limits.engine_start)),
+                engine_gone=_whole(given, "TANDEM_ENGINE_GONE_SECONDS", int(limits.engine_gone)),
             ),
         )
 

@@ -63,6 +63,12 @@ def open_window(run: ExperimentRun, after_seconds: float) -> None:
     save(run)
 
 
+def report_fault(run: ExperimentRun, start_seconds: float, end_seconds: float) -> None:
+    """The platform says when the fault began and ended."""
+    run.learn_fault_window(_after(run, start_seconds), _after(run, end_seconds), _after(run, end_seconds))
+    save(run)
+
+
 def finish(run: ExperimentRun, after_seconds: float) -> None:
     """The experiment ended normally: the load goes on."""
     run.finish(Outcome.SUCCEEDED, None, _after(run, after_seconds))

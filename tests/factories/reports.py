@@ -15,11 +15,12 @@ from tandem.domain.analysis_document import (
     window_document,
 )
 from tandem.domain.comparison import ComparedFigure, compare, compared_figures
-from tandem.domain.fault_window import FaultWindow, ToldWindow, choose_window
+from tandem.domain.fault_window import FaultWindow, ToldWindow, WindowSource, choose_window
 from tandem.domain.samples import AnalysisPlan
 from tandem.domain.strategy import Slo
 from tandem.domain.timestamps import iso_utc
-from tandem.domain.verdict import LoadFacts, judge
+from tandem.domain.verdict import judge
+from tandem.domain.verdict_doubts import LoadFacts
 
 from tests.factories.jtl import Sample, jtl
 
@@ -73,7 +74,7 @@ def report(
     plan = AnalysisPlan(window[0], window[1], ramp_up_sec=5)
     taken = sorted(samples or shop_run(fault), key=lambda sample: sample.end)
     analysis = analyse(read_jtl, [[jtl(taken)]], plan)
-    verdict = judge(analysis, plan, slo, LoadFacts(proven))
+    verdict = judge(analysis, plan, slo, LoadFacts(proven, WindowSource.TOLD, WindowSource.TOLD))
     document = unanalysed_report("STOPPED")
     document["windowOpenedAt"] = None if window[0] is None else iso_utc(window[0])
     document["experimentEndedAt"] = None if window[1] is None else iso_utc(window[1])

@@ -25,7 +25,7 @@ from tandem.domain.limits import Limits
 from tandem.domain.messages import EventName
 from tandem.domain.task import TaskStatus
 
-from tests.factories.kept_tasks import end, finish, open_window, pending_task, running_task, save
+from tests.factories.kept_tasks import end, finish, open_window, pending_task, report_fault, running_task, save
 from tests.fakes.engine_traps import Traps
 from tests.fakes.trap_engine import TrapEngine
 from tests.functional.conftest import BUCKET, Api, stored_objects
@@ -36,7 +36,7 @@ KEPT = [f"archive/ldtask_1/{name}" for name in ("analysis.json", "report.html", 
 
 def ended_run(engine: TrapEngine) -> ExperimentRun:
     """60 s of load with a window from the 20th to the 40th second; everything is over."""
-    engine.set_traps(Traps(throughput=20.0, error_rate=0.1))
+    engine.set_traps(Traps(throughput=20.0, error_rate=0.02))
     run = running_task(engine)
     engine.advance(61)
     open_window(run, 20)
@@ -74,6 +74,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, settings: pytest.MonkeyPatch) -> None
 
 def test_an_archived_run_answers_the_same_when_the_engine_is_gone(api: Api, engine: TrapEngine) -> None:
     run = ended_run(engine)
+    report_fault(run, 20, 40)
     live = api.get("get_load_test_results", taskId="ldtask_1").result
     series = api.get("get_load_test_timeseries", taskId="ldtask_1").result
     fine = api.get("get_load_test_timeseries", taskId="ldtask_1", bucketMs=500).result
@@ -114,7 +115,7 @@ def test_links_are_signed_for_an_hour_and_name_the_file(api: Api, engine: TrapEn
 
 
 @pytest.mark.usefixtures("quiet")
-def test_a_repeat_makes_nothing_anew_and_announces_the_report(api: Api, engine: TrapEngine) -> None:
+def test_a_repeat_makes_nothing_anew_and_says_nothing_twice(api: Api, engine: TrapEngine) -> None:
     ended_run(engine)
     assert archive()
     before = stored(KEPT[0])
@@ -124,8 +125,10 @@ def test_a_repeat_makes_nothing_anew_and_announces_the_report(api: Api, engine: 
 
     assert stored(KEPT[0]) == before
     told = announcements()
-    assert [each["experimentTaskId"] for each in told] == ["et-1", "et-1"]
-    assert {each["verdict"] for each in told} == {json.loads(before)["verdict"]["status"]}
+    assert [each["experimentTaskId"] for each in told] == ["et-1"]
+    verdict = json.loads(before)["verdict"]["status"]
+    assert told[0]["verdict"] == verdict
+    assert api.get("get_load_test_task", taskId="ldtask_1").result["verdict"] == verdict
 
 
 def test_a_fault_window_that_becomes_known_later_is_used_at_once_and_archived_anew(
@@ -156,13 +159,68 @@ def test_a_load_that_may_go_on_is_archived_later(api: Api, engine: TrapEngine) -
     run.pass_deadline(end_of_patience)
     save(run)
 
-    assert not archive()
+    assert archive()
     assert stored_objects() == []
+    results = api.get("get_load_test_results", taskId="ldtask_1").result
+    assert (results["final"], results["verdict"]) == (False, None)
     run.confirm_stop(end_of_patience)
+    assert [message.topic for message in run.messages] == [EventName.RESULTS_OUTDATED]
     save(run)
 
     assert archive()
     assert stored_objects() == KEPT
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_death_between_keeping_and_announcing_loses_no_announcement(
+    api: Api, engine: TrapEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_run(engine)
+
+    def die(*_given: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(ExperimentRun, "announce_report", die)
+        with pytest.raises(SystemExit):
+            archive()
+    assert announcements() == []
+    assert archive()
+    assert len(announcements()) == 1
+
+
+def test_an_engine_that_is_gone_for_good_leaves_a_run_that_says_so(api: Api, engine: TrapEngine) -> None:
+    run = ended_run(engine)
+    engine.go_down()
+    results = api.get("get_load_test_results", taskId="ldtask_1").result
+    assert (results["final"], results["verdict"], results["missingParts"]) == (False, None, ["default"])
+    assert api.get("get_load_test_timeseries", taskId="ldtask_1").result["throughput"] == []
+    assert not archive()
+
+    long_ago(run)
+
+    assert not archive(), "it is tried again: the engine may come back"
+    assert stored_objects() == KEPT[:2]
+    results = api.get("get_load_test_results", taskId="ldtask_1").result
+    assert [reason["code"] for reason in results["verdict"]["reasons"]] == ["PART_MISSING"]
+    assert (results["final"], results["summary"], results["missingParts"]) == (True, None, ["default"])
+    assert api.get("get_load_test_task", taskId="ldtask_1").result["verdict"] == "INCONCLUSIVE"
+    assert api.get("get_load_test_events", taskId="ldtask_1").status == 200
+    assert api.get("get_load_test_report", taskId="ldtask_1").status == 200
+
+    engine.come_up()
+    assert archive()
+    assert stored_objects() == KEPT
+    results = api.get("get_load_test_results", taskId="ldtask_1").result
+    assert (results["missingParts"], results["summary"]["samples"] > 0) == ([], True)
+
+
+def long_ago(run: ExperimentRun) -> None:
+    """Let the run have ended an hour ago."""
+    task = run.started_task
+    assert task.end_time is not None
+    task.end_time -= timedelta(hours=1)
+    save(run)
 
 
 def test_an_engine_that_is_down_is_asked_again_later(api: Api, engine: TrapEngine) -> None:
@@ -283,11 +341,12 @@ def test_no_other_name_is_one_of_a_kept_file(name: str) -> None:
 
 
 def test_a_run_is_compared_with_the_earlier_ones_of_its_strategy_and_load(api: Api, engine: TrapEngine) -> None:
-    engine.set_traps(Traps(throughput=20.0, error_rate=0.1))
+    engine.set_traps(Traps(throughput=20.0, error_rate=0.02))
     runs = [running_task(engine, str(number), threads=7 if number == 1 else 2) for number in range(1, 6)]
     engine.advance(61)
     for number, run in enumerate(runs, start=1):
         open_window(run, 20)
+        report_fault(run, 20, 40)
         finish(run, 40)
         end(run, TaskStatus.SUCCEEDED, 61)
         assert archive(str(number))

@@ -8,7 +8,8 @@ from tandem.domain.fault_window import FaultWindow
 from tandem.domain.phases import Phase, PhaseBounds
 from tandem.domain.samples import moment
 from tandem.domain.summary import Summary
-from tandem.domain.verdict import Verdict
+from tandem.domain.verdict import Basis, Verdict
+from tandem.domain.verdict_reasons import Reason
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -84,13 +85,32 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
     felt = verdict.recovery
     return {
         "status": verdict.status.value,
-        "reasons": [{"code": reason.code.value, "message": reason.message} for reason in verdict.reasons],
+        "reasons": [_reason_document(reason) for reason in verdict.reasons],
         "timeToDetectSec": None if felt is None else felt.time_to_detect_sec,
         "timeToRecoverSec": None if felt is None else felt.time_to_recover_sec,
         "recovered": None if felt is None else felt.recovered,
         "failedRequests": verdict.failed_requests,
         "throughputDeficit": verdict.throughput_deficit,
         "advice": [{"code": advice.code.value, "message": advice.message} for advice in verdict.advice],
+        "basis": None if verdict.basis is None else _basis_document(verdict.basis),
+    }
+
+
+def _reason_document(reason: Reason) -> dict[str, Json]:
+    values: dict[str, Json] = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in reason.values.items()
+    }
+    return {"code": reason.code.value, "values": values, "message": reason.message}
+
+
+def _basis_document(basis: Basis) -> dict[str, Json]:
+    return {
+        "samples": {name.value: count for name, count in basis.samples.items()},
+        "baselineErrorRate": basis.baseline_error_rate,
+        "windowToldBy": {
+            "start": None if basis.start_from is None else basis.start_from.value,
+            "end": None if basis.end_from is None else basis.end_from.value,
+        },
     }
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from tandem.domain.analysis_document import Json, window_document
-from tandem.domain.experiment_run import ExperimentRun
+from tandem.domain.experiment_run import ExperimentRun, Outcome
 
 LINK_SECONDS = 3600
 """How long a link to a kept file is good."""
@@ -66,7 +66,8 @@ class RunFigures:
     """What the samples of a run say, as the documents of the API (``analysis_document.py``).
 
     ``results`` and ``timeseries`` are None when there is no readable result file, and then ``missing`` says why.
-    ``verdict`` is None while the run goes on, and for a load that never ran; ``comparison`` until it is archived.
+    ``verdict`` is None while more is to come (not ``final``), and for a load that never ran; ``comparison`` until it is
+    archived. ``missing_parts`` are the engines whose share of the load is in none of the figures.
     """
 
     results: Mapping[str, Json] | None
@@ -74,6 +75,8 @@ class RunFigures:
     verdict: Mapping[str, Json] | None
     missing: str | None = None
     comparison: Mapping[str, Json] | None = None
+    missing_parts: tuple[str, ...] = ()
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,16 @@ class ArchiveLinks:
 
 
 def facts_of(run: ExperimentRun) -> dict[str, Json]:
-    """What an analysis rests on besides the samples: when they differ from a kept run's, its figures are outdated."""
-    return {"faultWindow": dict(window_document(run.fault_window)), "loadProven": run.load_was_proven}
+    """What an analysis rests on besides the samples: when they differ from a kept run's, its figures are outdated.
+
+    What is not so in a plain run is left out, so that runs which were kept before it was known stay as they are.
+    """
+    facts: dict[str, Json] = {"faultWindow": dict(window_document(run.fault_window)), "loadProven": run.load_was_proven}
+    if run.outcome is Outcome.FAILED:
+        facts["experimentFailed"] = True
+    if run.stop_pending:
+        facts["stopConfirmed"] = False
+    return facts
 
 
 class RunArchive(Protocol):

@@ -16,7 +16,7 @@ from enum import StrEnum
 from statistics import median
 
 from tandem.domain.samples import PhaseName
-from tandem.domain.verdict import VerdictStatus
+from tandem.domain.verdict_reasons import VerdictStatus
 
 NOISE_FACTOR = 3.0
 MIN_RUNS = 3

@@ -121,6 +121,10 @@ class ExperimentRun(Undone):
     injection_id: str | None = None
     injection_ended_at: datetime | None = None
 
+    stop_overdue_at: datetime | None = None
+    archived_at: datetime | None = None
+    verdict: str | None = None
+
     missing_sweeps: int = 0
     engine: str | None = None
     threads: int | None = None
@@ -219,6 +223,25 @@ class ExperimentRun(Undone):
     def load_was_proven(self) -> bool:
         """Whether requests were seen to arrive before the fault."""
         return self.load_proven_at is not None or bool(self.window_load_proven)
+
+    @property
+    def ended_as_planned(self) -> bool:
+        """The load ran and ended as it was configured to: of itself, or with the experiment (``stopOnCompletion``)."""
+        task = self.task
+        if task is None or task.execution_id is None:
+            return False
+        stopped = task.status is TaskStatus.STOPPED and self.stop_cause is StopReason.STOP_ON_COMPLETION
+        return task.status is TaskStatus.SUCCEEDED or stopped
+
+    @property
+    def results_awaited(self) -> bool:
+        """Whether a load whose task has ended may still go on, and its results with it; not for ever, though."""
+        return self.stop_pending and self.stop_overdue_at is None
+
+    def engine_is_gone(self, now: datetime, limits: Limits) -> bool:
+        """Whether an engine that cannot be asked about this ended run, still, is taken for gone."""
+        end = self.started_task.end_time
+        return end is not None and now - end > timedelta(seconds=limits.engine_gone)
 
     @property
     def aborts_on_load_failure(self) -> bool:
@@ -506,9 +529,26 @@ class ExperimentRun(Undone):
             self._note(f"told of the fault: {' '.join(bounds)}", now)
             self._outdate_results(now)
 
-    def announce_report(self, verdict: str | None, now: datetime) -> None:
-        """The run is archived and its report can be fetched; said again when somebody asks again."""
+    def announce_report(self, verdict: str | None, archived_at: datetime, now: datetime) -> None:
+        """The run is archived and its report can be fetched; said once of each archive that is made of it."""
+        if self.archived_at == archived_at:
+            return
+        self.archived_at, self.verdict = archived_at, verdict
         self.messages.append(self.subject.event(EventName.REPORT_READY, now, verdict=verdict))
+
+    def miss_confirmation(self, limits: Limits, now: datetime) -> None:
+        """An engine has not confirmed the stop of an ended task's load: after a while the report waits no longer.
+
+        The stop itself goes on being tried; when it is confirmed after all the report is made anew.
+        """
+        if self.task_status is None or not self.task_status.ended or not self.results_awaited:
+            return
+        if self.engine_is_gone(now, limits):
+            self.stop_overdue_at = now
+            self._note(
+                f"the stop is not confirmed {limits.engine_gone:g} s after the end: the report comes without", now
+            )
+            self._outdate_results(now)
 
     def request_stop(self, cause: StopReason, reason: str, now: datetime) -> None:
         """Accept a stop durably. A task that never reached the engine is STOPPED at once: nobody has to confirm it."""
@@ -729,7 +769,10 @@ class ExperimentRun(Undone):
         return max(0.0, (now - due).total_seconds())
 
     def _note_confirmed_stop(self, now: datetime) -> None:
-        self.stop_confirmed_at = now
+        self.stop_confirmed_at, self.stop_overdue_at = now, None
+        if self.loaded_status is not None and self.loaded_status.ended:
+            # The task's end was told before: whoever heard of it found that the results were not final yet.
+            self._outdate_results(now)
         if self.stop_requested_at is not None:
             self.measured[RunMetric.STOP] = max(0.0, (now - self.stop_requested_at).total_seconds())
 
@@ -769,7 +812,7 @@ class ExperimentRun(Undone):
         return f"the load led by {lead.total_seconds():.1f} s of {self._lead.total_seconds():.0f} s"
 
     def _outdate_results(self, now: datetime) -> None:
-        """What was said of an ended task's results may not hold any more: its fault window is another."""
+        """What was said of an ended task's results may not hold any more, or was not final: look again."""
         if self.started_task.status.ended:
             self.messages.append(self.subject.event(EventName.RESULTS_OUTDATED, now))
 

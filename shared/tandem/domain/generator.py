@@ -7,6 +7,8 @@ service cannot be taken for one. Silence tells nothing: a generator that stands 
 service that does leave the same gaps in a result file.
 """
 
+from dataclasses import dataclass
+
 from tandem.domain.samples import CountedSamples, ErrorKind
 
 LEAST_SHARE = 0.01
@@ -25,14 +27,21 @@ _SIGNS = (
 )
 
 
-def exhaustion(counted: CountedSamples) -> str | None:
-    """What the generator ran out of, in a sentence; None when nothing says so."""
+@dataclass(frozen=True, slots=True)
+class Exhaustion:
+    """So many samples failed for want of something on the generator's own machine; ``kind`` is the commonest error."""
+
+    samples: int
+    kind: ErrorKind
+
+
+def exhaustion(counted: CountedSamples) -> Exhaustion | None:
+    """What the generator ran out of; None when nothing says so."""
     found = {kind: count for kind, count in counted.errors.items() if _is_sign(kind)}
     total = sum(found.values())
     if not total or total < LEAST_SHARE * counted.overall.samples:
         return None
-    commonest = max(found, key=lambda kind: (found[kind], kind))
-    return f"{total} samples failed on the load generator's own machine: {commonest.code}, {commonest.message}"
+    return Exhaustion(total, max(found, key=lambda kind: (found[kind], kind)))
 
 
 def _is_sign(kind: ErrorKind) -> bool:

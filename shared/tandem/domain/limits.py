@@ -12,6 +12,8 @@ class Limits:
     one worker has a stop for itself. ``sweep_budget``: how long engines are asked; with what a sweep does besides, a
     dead one costs less than 10 s. ``shard_fresh``: how old a part of a sweep may be. ``workflow_lost``: how old a run
     must be before its workflow is looked for.
+    ``engine_gone``: so long after its load's end an engine that still cannot be asked is taken for gone, and the run is
+    archived without what it has.
     ``dashboard``: how long one invocation waits for JMeter's dashboard of an ended run.
     ``injection_unheard``: so long after the window opened the sweep asks FIS itself about our fault.
     ``injection_settles``: after this a fault that FIS does not know was never started.
@@ -35,3 +37,4 @@ class Limits:
     message_batch: int = 500
     message_retry: float = 30
     dashboard: float = 60
+    engine_gone: float = 600

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tandem.domain.task import TaskStatus
     from tandem.domain.task_statistics import Period, TaskCounts
     from tandem.domain.unsettled_run import UnsettledRun
-    from tandem.domain.upload import SignedUpload, StoredObject, Upload
+    from tandem.domain.verdict_reasons import VerdictStatus
+from tandem.domain.upload import SignedUpload, StoredObject, Upload
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class TaskFilter:
     strategy_id: str | None = None
     experiment_task_id: str | None = None
     status: TaskStatus | None = None
+    verdict: VerdictStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,22 +37,44 @@ class Figure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """What is usual in the baseline: p95 at most this many ms, errors at most this rate, at least these requests/s."""
+    """What is usual in the baseline: p95 at most this many ms, errors at most this rate, at least these requests/s.
+
+    ``usual_...`` are the medians that the limits stand around.
+    """
 
     p95_ms: float
     error_rate: float | None
     requests_per_sec: float
+    usual_p95_ms: float
+    usual_error_rate: float | None
+    usual_requests_per_sec: float
 
-    def breached(self, p95_ms: float | None, errors: float | None, requests_per_sec: float) -> frozenset[Figure]:
-        """Which of three figures are outside; what is None is not judged."""
-        found = set()
-        if p95_ms is not None and p95_ms > self.p95_ms:
-            found.add(Figure.P95)
-        if errors is not None and self.error_rate is not None and errors > self.error_rate:
-            found.add(Figure.ERROR_RATE)
-        if requests_per_sec < self.requests_per_sec:
-            found.add(Figure.THROUGHPUT)
-        return frozenset(found)
+    def limit(self, figure: Figure) -> float | None:
+        """The edge of the band on the bad side; None where the file does not tell the figure."""
+        match figure:
+            case Figure.P95:
+                return self.p95_ms
+            case Figure.ERROR_RATE:
+                return self.error_rate
+            case Figure.THROUGHPUT:
+                return self.requests_per_sec
+
+    def usual(self, figure: Figure) -> float | None:
+        """The baseline's median; None where the file does not tell the figure."""
+        match figure:
+            case Figure.P95:
+                return self.usual_p95_ms
+            case Figure.ERROR_RATE:
+                return self.usual_error_rate
+            case Figure.THROUGHPUT:
+                return self.usual_requests_per_sec
+
+    def is_outside(self, figure: Figure, value: float | None) -> bool:
+        """Whether a figure is worse than usual beyond the noise; what is None is not judged."""
+        limit = self.limit(figure)
+        if value is None or limit is None:
+            return False
+        return value < limit if figure is Figure.THROUGHPUT else value > limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +83,15 @@ class Recovery:
 
     ``time_to_detect_sec`` runs from the fault's start to the first sustained breach, ``time_to_recover_sec`` from its
     end to the first sustained return (None: not within the run), both None when nothing was felt; then ``recovered`` is
-    None too. ``breach_sec`` is the time in breached buckets from the fault's start on; ``figures`` were breached
-    SUSTAINED buckets running.
+    None too. ``breach_sec`` is the time in breached buckets from the fault's start on; ``worst`` holds, of the figures
+    that were breached SUSTAINED buckets running, the worst value in any breached bucket.
     """
 
     time_to_detect_sec: float | None
     time_to_recover_sec: float | None
     recovered: bool | None
     breach_sec: float
-    figures: frozenset[Figure]
+    worst: Mapping[Figure, float]
 
 
 def baseline_band(counted: CountedSamples, bounds: Sequence[PhaseBounds]) -> Band | None:
@@ -88,7 +110,7 @@ def baseline_band(counted: CountedSamples, bounds: Sequence[PhaseBounds]) -> Ban
         return None
     usual, noise = _usual(latencies)
     usual_rate, rate_noise = _usual([throughput for _, _, throughput in figures])
-    error_limit = None
+    error_limit = usual_errors = None
     if rates:
         usual_errors, error_noise = _usual(rates)
         error_limit = usual_errors + max(NOISE_FACTOR * error_noise, LEAST_ERROR_RATE)
@@ -96,6 +118,9 @@ def baseline_band(counted: CountedSamples, bounds: Sequence[PhaseBounds]) -> Ban
         p95_ms=usual + max(NOISE_FACTOR * noise, LEAST_LATENCY_SHARE * usual, LEAST_LATENCY_MS),
         error_rate=error_limit,
         requests_per_sec=usual_rate - max(NOISE_FACTOR * rate_noise, LEAST_THROUGHPUT_SHARE * usual_rate),
+        usual_p95_ms=usual,
+        usual_error_rate=usual_errors,
+        usual_requests_per_sec=usual_rate,
     )
 
 
@@ -103,28 +128,41 @@ def recovery(counted: CountedSamples, band: Band, fault_start: int, fault_end: i
     """How a fault between two epoch ms was felt in a run whose last bucket to be judged ends by ``run_end``."""
     width = counted.bucket_ms
     first, stop = fault_start // width, run_end // width
-    breaches = {index: band.breached(*_figures(counted.buckets.get(index), width)) for index in range(first, stop)}
+    measured = {index: _by_figure(counted.buckets.get(index), width) for index in range(first, stop)}
+    breaches = {
+        index: {
+            figure: value for figure, value in values.items() if value is not None and band.is_outside(figure, value)
+        }
+        for index, values in measured.items()
+    }
     breach_sec = sum(1 for found in breaches.values() if found) * width / 1000
-    figures = frozenset(
-        figure
+    worst = {
+        figure: (min if figure is Figure.THROUGHPUT else max)(
+            found[figure] for found in breaches.values() if figure in found
+        )
         for figure in Figure
         if _first_run({index: figure in found for index, found in breaches.items()}, first, stop) is not None
-    )
+    }
     onset = _first_run({index: bool(found) for index, found in breaches.items()}, first, stop)
     if onset is None:
-        return Recovery(None, None, None, breach_sec, figures)
+        return Recovery(None, None, None, breach_sec, worst)
     detect_sec = max(0, onset * width - fault_start) / 1000
     good = {index: not found for index, found in breaches.items()}
     back = _first_run(good, max(onset, fault_end // width), stop)
     if back is None:
-        return Recovery(detect_sec, None, False, breach_sec, figures)
-    return Recovery(detect_sec, max(0, back * width - fault_end) / 1000, True, breach_sec, figures)
+        return Recovery(detect_sec, None, False, breach_sec, worst)
+    return Recovery(detect_sec, max(0, back * width - fault_end) / 1000, True, breach_sec, worst)
 
 
 def _figures(group: Group | None, width: int) -> tuple[float | None, float | None, float]:
     if group is None:
         return None, None, 0.0
     return percentiles(group.elapsed, group.counts, [95])[0], error_rate(group), group.samples * 1000 / width
+
+
+def _by_figure(group: Group | None, width: int) -> Mapping[Figure, float | None]:
+    p95, errors, rate = _figures(group, width)
+    return {Figure.P95: p95, Figure.ERROR_RATE: errors, Figure.THROUGHPUT: rate}
 
 
 def _usual(values: Sequence[float]) -> tuple[float, float]:

@@ -81,6 +81,7 @@ class LoadTestStrategy:
     """The load starts ``start_before_fault_sec`` before the fault and lasts ``traffic_duration_sec`` (seconds).
 
     ``engines``: among so many engines its threads are divided, for a load that is larger than one can send.
+    ``expected_error_rate`` (0..1): what the service fails at most when nothing is wrong, where the slo does not say it.
     """
 
     strategy_id: str
@@ -97,6 +98,7 @@ class LoadTestStrategy:
     gate: Gate = field(default_factory=Gate)
     slo: Slo | None = None
     engines: int = 1
+    expected_error_rate: float | None = None
 
 
 def duration_faults(start_before_fault_sec: int, traffic_duration_sec: int) -> list[FieldFault]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.summary import percentiles
 from tandem.domain.task import TaskStatus
+from tandem.domain.verdict_reasons import VerdictStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,28 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """``by_day``: tasks by the day (UTC) on which they were created. ``durations``: seconds, and how many took that."""
+    """``by_day``: tasks by the day (UTC) on which they were created. ``durations``: seconds, and how many took that.
+
+    ``by_verdict``: by what their archives say; None: nothing (yet). ``stopped_as_planned``: STOPPED with the
+    experiment, as they were configured.
+    """
 
     by_day: Mapping[date, Mapping[TaskStatus, int]]
     durations: Sequence[tuple[int, int]]
     starts_refused: int
+    by_verdict: Mapping[VerdictStatus | None, int]
+    stopped_as_planned: int
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatistics:
-    """Durations in seconds of tasks that ran and ended; ``success_rate`` 0..1 of those that ended; None without any."""
+    """Durations in seconds of tasks that ran and ended; None without any.
+
+    ``success_rate``: of those that ended the share, 0..1, that SUCCEEDED or was stopped as planned.
+    """
 
     by_status: Mapping[TaskStatus, int]
+    by_verdict: Mapping[VerdictStatus | None, int]
     success_rate: float | None
     mean_duration_sec: float | None
     p95_duration_sec: int | None
@@ -55,7 +66,8 @@ def task_statistics(counts: TaskCounts) -> TaskStatistics:
     (p95,) = percentiles([seconds for seconds, _ in durations], [count for _, count in durations], [95])
     return TaskStatistics(
         by_status=by_status,
-        success_rate=by_status[TaskStatus.SUCCEEDED] / ended if ended else None,
+        by_verdict={verdict: counts.by_verdict.get(verdict, 0) for verdict in (*VerdictStatus, None)},
+        success_rate=(by_status[TaskStatus.SUCCEEDED] + counts.stopped_as_planned) / ended if ended else None,
         mean_duration_sec=sum(seconds * count for seconds, count in durations) / ran if ran else None,
         p95_duration_sec=p95,
         starts_refused=counts.starts_refused,

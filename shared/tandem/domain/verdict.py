@@ -1,74 +1,40 @@
 """Whether the service stood the fault: PASS, DEGRADED, FAIL, or INCONCLUSIVE, with every reason named.
 
-INCONCLUSIVE comes first: without proven load, a baseline and a fault window there is nothing to judge, and a run is
-never a PASS for want of data. Then FAIL when the slo is broken in FAULT or RECOVERY; DEGRADED when a figure was worse
-than the baseline beyond its noise (``recovery.py``); else PASS.
+INCONCLUSIVE comes first: without proven load, a healthy baseline and a fault window there is nothing to judge, and a
+run is never a PASS for want of data. Then FAIL when the slo is broken in FAULT or RECOVERY; DEGRADED when a figure was
+worse than the baseline beyond its noise (``recovery.py``); else PASS, if the fault was reported by whoever injected it:
+figures that did not move prove nothing of a fault that nobody has seen. The doubts are in ``verdict_doubts.py``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from tandem.domain.analysis import Analysis
-from tandem.domain.generator import exhaustion
+from tandem.domain.fault_window import WindowSource
 from tandem.domain.phases import Phase
-from tandem.domain.recovery import SUSTAINED, Figure, Recovery, baseline_band, recovery
-from tandem.domain.samples import AnalysisPlan, PhaseName, epoch_ms
+from tandem.domain.recovery import SUSTAINED, Band, Figure, Recovery, baseline_band, recovery
+from tandem.domain.samples import AnalysisPlan, PhaseName
 from tandem.domain.strategy import Slo
-
-MIN_SAMPLES = 20
-
-
-class VerdictStatus(StrEnum):
-    PASS = "PASS"  # noqa: S105 - a verdict
-    DEGRADED = "DEGRADED"
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-
-class ReasonCode(StrEnum):
-    """The closed list of reasons; each belongs to one status."""
-
-    RESULTS_UNREADABLE = "RESULTS_UNREADABLE"
-    RESULTS_EMPTY = "RESULTS_EMPTY"
-    LOAD_NOT_PROVEN = "LOAD_NOT_PROVEN"
-    NO_FAULT_WINDOW = "NO_FAULT_WINDOW"
-    TOO_FEW_SAMPLES = "TOO_FEW_SAMPLES"
-    LOAD_ENDED_EARLY = "LOAD_ENDED_EARLY"
-    GENERATOR_SATURATED = "GENERATOR_SATURATED"
-    RECOVERY_NOT_OBSERVED = "RECOVERY_NOT_OBSERVED"
-    P95_ABOVE_SLO = "P95_ABOVE_SLO"
-    ERROR_RATE_ABOVE_SLO = "ERROR_RATE_ABOVE_SLO"
-    THROUGHPUT_BELOW_SLO = "THROUGHPUT_BELOW_SLO"
-    RECOVERY_TOO_SLOW = "RECOVERY_TOO_SLOW"
-    P95_WORSE_THAN_BASELINE = "P95_WORSE_THAN_BASELINE"
-    ERROR_RATE_WORSE_THAN_BASELINE = "ERROR_RATE_WORSE_THAN_BASELINE"
-    THROUGHPUT_WORSE_THAN_BASELINE = "THROUGHPUT_WORSE_THAN_BASELINE"
-
-
-_WORSE = {
-    Figure.P95: (ReasonCode.P95_WORSE_THAN_BASELINE, "p95 latency was above the baseline's noise"),
-    Figure.ERROR_RATE: (ReasonCode.ERROR_RATE_WORSE_THAN_BASELINE, "the error rate was above the baseline's noise"),
-    Figure.THROUGHPUT: (ReasonCode.THROUGHPUT_WORSE_THAN_BASELINE, "throughput was below the baseline's noise"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    code: ReasonCode
-    message: str
-
-
-class AdviceCode(StrEnum):
-    """What can be done better next time; it changes no verdict."""
-
-    LET_THE_LOAD_OUTLAST_THE_FAULT = "LET_THE_LOAD_OUTLAST_THE_FAULT"
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    code: AdviceCode
-    message: str
-
+from tandem.domain.verdict_doubts import (
+    LoadFacts,
+    doubts,
+    doubts_of_bad_news,
+    doubts_of_good_news,
+    doubts_of_stillness,
+    whole_load_until,
+)
+from tandem.domain.verdict_reasons import (
+    Advice,
+    AdviceCode,
+    Reason,
+    VerdictStatus,
+    error_rate_above_slo,
+    p95_above_slo,
+    recovery_not_observed,
+    recovery_too_slow,
+    throughput_below_slo,
+    worse_than_baseline,
+)
 
 _OUTLAST = Advice(
     AdviceCode.LET_THE_LOAD_OUTLAST_THE_FAULT,
@@ -79,10 +45,13 @@ _OUTLAST = Advice(
 
 
 @dataclass(frozen=True, slots=True)
-class LoadFacts:
-    """What is known about the load from elsewhere: was it proven before the fault."""
+class Basis:
+    """What a verdict rests on: requests by phase, the baseline's error rate (0..1), who reported the fault window."""
 
-    proven: bool
+    samples: Mapping[PhaseName, int]
+    baseline_error_rate: float | None
+    start_from: WindowSource | None
+    end_from: WindowSource | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +68,12 @@ class Verdict:
     failed_requests: int | None
     throughput_deficit: float | None
     advice: tuple[Advice, ...] = ()
+    basis: Basis | None = None
 
 
-def inconclusive(code: ReasonCode, message: str) -> Verdict:
+def inconclusive(*reasons: Reason) -> Verdict:
     """The verdict on a run whose results cannot be judged at all."""
-    return Verdict(VerdictStatus.INCONCLUSIVE, (Reason(code, message),), None, None, None)
+    return Verdict(VerdictStatus.INCONCLUSIVE, reasons, None, None, None)
 
 
 def judge(analysis: Analysis, plan: AnalysisPlan, slo: Slo | None, load: LoadFacts) -> Verdict:
@@ -113,7 +83,7 @@ def judge(analysis: Analysis, plan: AnalysisPlan, slo: Slo | None, load: LoadFac
     after = [by_name[name] for name in (PhaseName.FAULT, PhaseName.RECOVERY) if name in by_name]
     band = baseline_band(analysis.counted, [phase.bounds for phase in analysis.phases])
     felt = None
-    worse: frozenset[Figure] = frozenset()
+    worse: list[Reason] = []
     if band is not None and after and plan.fault_start is not None:
         fault_end = by_name[PhaseName.FAULT].bounds.end if PhaseName.FAULT in by_name else after[0].bounds.start
         felt = recovery(
@@ -121,33 +91,44 @@ def judge(analysis: Analysis, plan: AnalysisPlan, slo: Slo | None, load: LoadFac
             band,
             after[0].bounds.start,
             fault_end,
-            min(after[-1].bounds.end, _whole_load_until(analysis)),
+            min(after[-1].bounds.end, whole_load_until(analysis)),
         )
-        worse = felt.figures.union(
-            *(
-                band.breached(phase.summary.latency.p95, phase.summary.error_rate, _rate_of_load(phase, analysis))
-                for phase in after
-            )
-        )
-    doubts = _doubts(analysis, plan, by_name, load, band is not None)
+        worse = _worse(analysis, band, after, felt)
     broken = [] if slo is None else _broken(slo, analysis, baseline, after, felt)
-    if not doubts and not broken and slo is not None:
-        doubts = _unobserved_recovery(slo, after, felt)
-    if doubts:
-        status, reasons = VerdictStatus.INCONCLUSIVE, doubts
+    against = doubts(analysis, plan, by_name, slo, load, has_band=band is not None)
+    if not against:
+        against = doubts_of_bad_news(load) if broken else doubts_of_good_news(analysis, load)
+    if not against and not broken and slo is not None:
+        against = _unobserved_recovery(slo, after, felt)
+    if not against and not broken and not worse:
+        against = doubts_of_stillness(by_name, load)
+    if against:
+        status, reasons = VerdictStatus.INCONCLUSIVE, against
     elif broken:
         status, reasons = VerdictStatus.FAIL, broken
     elif worse:
-        status = VerdictStatus.DEGRADED
-        reasons = [Reason(*_WORSE[figure]) for figure in Figure if figure in worse]
+        status, reasons = VerdictStatus.DEGRADED, worse
     else:
         status, reasons = VerdictStatus.PASS, []
-    advice = _advice(analysis.counted.bucket_ms, by_name)
-    deficit = _throughput_deficit(analysis, baseline, after)
-    return Verdict(status, tuple(reasons), felt, _failed_requests(after), deficit, advice)
+    return Verdict(
+        status,
+        tuple(reasons),
+        felt,
+        _failed_requests(after),
+        _throughput_deficit(analysis, baseline, after),
+        _advice(analysis.counted.bucket_ms, by_name),
+        _basis(by_name, load),
+    )
 
 
-def _advice(bucket_ms: int, by_name: dict[PhaseName, Phase]) -> tuple[Advice, ...]:
+def _basis(by_name: Mapping[PhaseName, Phase], load: LoadFacts) -> Basis:
+    judged = (PhaseName.BASELINE, PhaseName.FAULT, PhaseName.RECOVERY)
+    samples = {name: by_name[name].summary.samples if name in by_name else 0 for name in judged}
+    errors = by_name[PhaseName.BASELINE].summary.error_rate if PhaseName.BASELINE in by_name else None
+    return Basis(samples, errors, load.start_from, load.end_from)
+
+
+def _advice(bucket_ms: int, by_name: Mapping[PhaseName, Phase]) -> tuple[Advice, ...]:
     """A return is sustained after SUSTAINED whole buckets: a recovery phase without room for them shows none."""
     if PhaseName.FAULT not in by_name:
         return ()
@@ -156,14 +137,6 @@ def _advice(bucket_ms: int, by_name: dict[PhaseName, Phase]) -> tuple[Advice, ..
         return (_OUTLAST,)
     whole = recovery.bounds.end // bucket_ms - -(-recovery.bounds.start // bucket_ms)
     return (_OUTLAST,) if whole < SUSTAINED else ()
-
-
-def _whole_load_until(analysis: Analysis) -> int:
-    """The epoch ms from which a load that several engines made was no longer whole: the first of them had ended.
-
-    What is missing from there on is not the service's doing.
-    """
-    return min(analysis.counted.last_ends) + 1
 
 
 def _load_ms(phase: Phase, analysis: Analysis) -> float:
@@ -179,35 +152,32 @@ def _rate_of_load(phase: Phase, analysis: Analysis) -> float:
     return phase.summary.samples * 1000 / length_ms if length_ms else 0.0
 
 
-def _doubts(
-    analysis: Analysis, plan: AnalysisPlan, by_name: dict[PhaseName, Phase], load: LoadFacts, has_band: bool
-) -> list[Reason]:
-    if not analysis.summary.samples:
-        return [Reason(ReasonCode.RESULTS_EMPTY, "the result file holds no samples")]
-    doubts = []
-    if not load.proven:
-        doubts.append(Reason(ReasonCode.LOAD_NOT_PROVEN, "the load was not proven before the fault"))
-    exhausted = exhaustion(analysis.counted)
-    if exhausted is not None:
-        doubts.append(Reason(ReasonCode.GENERATOR_SATURATED, exhausted))
-    fault, baseline = by_name.get(PhaseName.FAULT), by_name.get(PhaseName.BASELINE)
-    if plan.fault_start is None or (fault is None and PhaseName.RECOVERY in by_name):
-        doubts.append(Reason(ReasonCode.NO_FAULT_WINDOW, "there was no fault window while the load ran"))
-    elif fault is None or (plan.fault_end is not None and fault.bounds.end < epoch_ms(plan.fault_end)):
-        doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load ended before the fault did"))
-    elif plan.fault_end is not None and _whole_load_until(analysis) < epoch_ms(plan.fault_end):
-        doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load of one engine ended before the fault did"))
-    elif plan.fault_end is None:
-        doubts.append(Reason(ReasonCode.LOAD_ENDED_EARLY, "the load ended while the fault was not known to be over"))
-    if baseline is None or baseline.summary.samples < MIN_SAMPLES or not has_band:
-        doubts.append(Reason(ReasonCode.TOO_FEW_SAMPLES, "the baseline is too short to know what is usual"))
-    elif fault is not None:
-        # A stalled service leaves few samples too, so what counts is how many the baseline's rate promised.
-        length_ms = fault.bounds.end - fault.bounds.start
-        expected = baseline.summary.samples * length_ms / (baseline.bounds.end - baseline.bounds.start)
-        if max(expected, fault.summary.samples) < MIN_SAMPLES:
-            doubts.append(Reason(ReasonCode.TOO_FEW_SAMPLES, "the fault window is too short to judge at this load"))
-    return doubts
+def _worse(analysis: Analysis, band: Band, after: list[Phase], felt: Recovery) -> list[Reason]:
+    """The figures that were worse than the baseline: of a phase as a whole, or for some buckets in a row at least."""
+    reasons = []
+    for figure in Figure:
+        limit, usual = band.limit(figure), band.usual(figure)
+        measured = [(_figure(figure, phase, analysis), phase.bounds.name) for phase in after]
+        known = [(value, name) for value, name in measured if value is not None]
+        outside = [(value, name) for value, name in known if band.is_outside(figure, value)]
+        if limit is None or usual is None or not (outside or figure in felt.worst):
+            continue
+        if outside:
+            value, name = (min if figure is Figure.THROUGHPUT else max)(outside)
+            reasons.append(worse_than_baseline(figure, name, value, usual, limit))
+        else:
+            reasons.append(worse_than_baseline(figure, None, felt.worst[figure], usual, limit))
+    return reasons
+
+
+def _figure(figure: Figure, phase: Phase, analysis: Analysis) -> float | None:
+    match figure:
+        case Figure.P95:
+            return phase.summary.latency.p95
+        case Figure.ERROR_RATE:
+            return phase.summary.error_rate
+        case Figure.THROUGHPUT:
+            return _rate_of_load(phase, analysis)
 
 
 def _broken(
@@ -215,48 +185,28 @@ def _broken(
 ) -> list[Reason]:
     reasons = []
     for phase in after:
-        name, summary = phase.bounds.name.value, phase.summary
+        name, summary = phase.bounds.name, phase.summary
         p95, errors = summary.latency.p95, summary.error_rate
         if slo.max_p95_ms is not None and p95 is not None and p95 > slo.max_p95_ms:
-            reasons.append(
-                Reason(ReasonCode.P95_ABOVE_SLO, f"{name}: p95 was {p95} ms, the slo allows {slo.max_p95_ms:g} ms")
-            )
+            reasons.append(p95_above_slo(name, p95, slo.max_p95_ms))
         if slo.max_error_rate is not None and errors is not None and errors > slo.max_error_rate:
-            reasons.append(
-                Reason(
-                    ReasonCode.ERROR_RATE_ABOVE_SLO,
-                    f"{name}: the error rate was {errors:.2%}, the slo allows {slo.max_error_rate * 100:g}%",
-                )
-            )
+            reasons.append(error_rate_above_slo(name, errors, slo.max_error_rate))
         usual = None if baseline is None else baseline.summary.requests_per_sec
         if slo.min_throughput_ratio is not None and usual:
             ratio = _rate_of_load(phase, analysis) / usual
             if ratio < slo.min_throughput_ratio:
-                reasons.append(
-                    Reason(
-                        ReasonCode.THROUGHPUT_BELOW_SLO,
-                        f"{name}: throughput was {ratio:.1%} of the baseline's, "
-                        f"the slo asks for {slo.min_throughput_ratio * 100:g}%",
-                    )
-                )
+                reasons.append(throughput_below_slo(name, ratio, slo.min_throughput_ratio))
     if slo.max_recovery_sec is not None and felt is not None and felt.recovered is not None:
         took = felt.time_to_recover_sec if felt.recovered else _observed_recovery_sec(after)
         if took is not None and took > slo.max_recovery_sec:
-            said = f"recovery took {took:g} s" if felt.recovered else f"no recovery within {took:g} s"
-            reasons.append(Reason(ReasonCode.RECOVERY_TOO_SLOW, f"{said}, the slo allows {slo.max_recovery_sec:g} s"))
+            reasons.append(recovery_too_slow(took, slo.max_recovery_sec, recovered=felt.recovered))
     return reasons
 
 
 def _unobserved_recovery(slo: Slo, after: list[Phase], felt: Recovery | None) -> list[Reason]:
     if slo.max_recovery_sec is None or felt is None or felt.recovered is not False:
         return []
-    seen = _observed_recovery_sec(after)
-    return [
-        Reason(
-            ReasonCode.RECOVERY_NOT_OBSERVED,
-            f"the run ended {seen:g} s after the fault, before the {slo.max_recovery_sec:g} s that the slo allows",
-        )
-    ]
+    return [recovery_not_observed(_observed_recovery_sec(after), slo.max_recovery_sec)]
 
 
 def _observed_recovery_sec(after: list[Phase]) -> float:

@@ -13,7 +13,7 @@ from tandem.domain.run_report import RunResults
 from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
 from tandem.domain.timestamps import iso_utc
-from tandem.domain.verdict import AdviceCode, ReasonCode, VerdictStatus
+from tandem.domain.verdict_reasons import AdviceCode, ReasonCode, VerdictStatus
 from tandem.rest.parameters import Document, Whole
 from tandem.rest.parts import Parts, parts_of
 from tandem.rest.tasks import TaskSelector
@@ -126,10 +126,17 @@ class TopErrorsView(Document):
     all_kinds_seen: bool
 
 
+Value = bool | int | float | str | list[str] | None
+
+
 class ReasonView(Document):
-    """Why the verdict is what it is."""
+    """Why the verdict is what it is: the code and its values (docs/analysis.md), and the same as an English sentence.
+
+    ``values`` is empty in runs that were archived before there were any.
+    """
 
     code: ReasonCode
+    values: dict[str, Value] = Field(default_factory=dict)
     message: str
 
 
@@ -149,6 +156,21 @@ class FaultWindowView(Document):
     end_from: WindowSource | None
 
 
+class ToldByView(Document):
+    """From what the bounds of the fault window are known; null: not known, or not over."""
+
+    start: WindowSource | None
+    end: WindowSource | None
+
+
+class BasisView(Document):
+    """What a verdict rests on: requests in BASELINE, FAULT and RECOVERY, and the baseline's error rate (0..1)."""
+
+    samples: dict[PhaseName, int]
+    baseline_error_rate: float | None
+    window_told_by: ToldByView
+
+
 class VerdictView(Document):
     """Whether the service stood the fault; null where it cannot be known."""
 
@@ -160,6 +182,7 @@ class VerdictView(Document):
     failed_requests: int | None
     throughput_deficit: float | None
     advice: list[AdviceView]
+    basis: BasisView | None = None
 
 
 class ArchivedFileView(Document):
@@ -228,6 +251,10 @@ class ResultsView(Document):
     the first; ``parts`` has all. ``setUp`` and ``tearDown`` are the requests of such thread groups, which are in no
     other figure. ``untoldSamples`` counts requests whose thread fits no group of the plan: they count as load, as all
     do when ``groupsKnown`` is false.
+
+    ``final`` is false while more is to come: the load goes on, its end is not confirmed, or an engine cannot be asked
+    that may come back; then there is no verdict. ``missing`` says why there are no figures, ``missingParts`` names the
+    engines whose share of the load is in none.
     """
 
     execution_id: str | None
@@ -252,6 +279,9 @@ class ResultsView(Document):
     verdict: VerdictView | None
     comparison: ComparisonView | None
     archive: ArchiveView | None
+    final: bool
+    missing: str | None
+    missing_parts: list[str]
 
     @classmethod
     def of(cls, results: RunResults) -> "ResultsView":
@@ -274,6 +304,9 @@ class ResultsView(Document):
                 "verdict": results.figures.verdict,
                 "comparison": results.figures.comparison,
                 "archive": None if results.links is None else ArchiveView.of(results.links),
+                "final": task.status.ended and results.figures.final,
+                "missing": results.figures.missing,
+                "missingParts": list(results.figures.missing_parts),
             }
         )
 

@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from tandem.domain.task import TaskStatus
 from tandem.domain.task_statistics import Period, TaskStatistics
+from tandem.domain.verdict_reasons import VerdictStatus
 from tandem.rest.parameters import Document, Parameters
 
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
@@ -55,10 +56,15 @@ class DayView(Document):
 
 
 class StatisticsView(Document):
-    """successRate is 0..1 of the tasks that ended; durations in seconds of those that ran and ended."""
+    """successRate is 0..1: of the tasks that ended those that SUCCEEDED, or were STOPPED as planned.
+
+    ``byVerdict`` counts what their archives say, ``none`` those that have no verdict (yet). Durations are in
+    seconds, of the tasks that ran and ended.
+    """
 
     total: int
     by_status: dict[TaskStatus, int]
+    by_verdict: dict[VerdictStatus | Literal["none"], int]
     success_rate: float | None
     mean_duration_sec: float | None
     p95_duration_sec: int | None
@@ -71,6 +77,7 @@ class StatisticsView(Document):
         return cls.model_construct(
             total=statistics.total,
             by_status=dict(statistics.by_status),
+            by_verdict={verdict or "none": count for verdict, count in statistics.by_verdict.items()},
             success_rate=statistics.success_rate,
             mean_duration_sec=statistics.mean_duration_sec,
             p95_duration_sec=statistics.p95_duration_sec,

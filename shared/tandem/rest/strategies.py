@@ -74,6 +74,15 @@ Engines = Annotated[
         "At most as many as the definition has threads.",
     ),
 ]
+ExpectedErrorRate = Annotated[
+    Number,
+    Field(
+        ge=0,
+        le=1,
+        description="What the system fails at most when nothing is wrong, 0..1: a baseline that fails more is not "
+        "healthy. Without it 0.1; slo.maxErrorRate goes before both.",
+    ),
+]
 GateField = Annotated[GateFields, Structure]
 SloField = Annotated[SloFields, Structure]
 
@@ -91,6 +100,7 @@ class NewStrategy(Parameters):
     gate: GateField = Field(default_factory=GateFields)
     slo: SloField | None = None
     engines: Engines = 1
+    expected_error_rate: ExpectedErrorRate | None = None
 
     @field_validator("traffic_duration_sec")
     @classmethod
@@ -115,6 +125,7 @@ class NewStrategy(Parameters):
             "gate": self.gate.gate,
             "slo": None if self.slo is None else self.slo.slo,
             "engines": self.engines,
+            "expected_error_rate": self.expected_error_rate,
         }
 
 
@@ -147,6 +158,7 @@ class StrategyChange(StrategyById):
     gate: GateField | None = None
     slo: SloField | None = None
     engines: Engines | None = None
+    expected_error_rate: ExpectedErrorRate | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -194,6 +206,7 @@ class StrategyView(Document):
     gate: GateView
     slo: SloView | None
     engines: int
+    expected_error_rate: float | None
     created_at: Moment
     updated_at: Moment
 
@@ -219,6 +232,7 @@ class StrategyView(Document):
                 min_throughput_ratio=slo.min_throughput_ratio,
             ),
             engines=strategy.engines,
+            expected_error_rate=strategy.expected_error_rate,
             created_at=strategy.created_at,
             updated_at=strategy.updated_at,
         )

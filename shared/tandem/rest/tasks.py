@@ -8,6 +8,7 @@ from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.paging import Page
 from tandem.domain.ports import TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
+from tandem.domain.verdict_reasons import VerdictStatus
 from tandem.rest.gate import GateProgressView
 from tandem.rest.paging import Paged, PageView, page_fields
 from tandem.rest.parameters import Document, Identifier, Parameters
@@ -64,16 +65,20 @@ class TaskQuery(Paged):
     strategy_id: Identifier | None = None
     experiment_task_id: Identifier | None = None
     status: TaskStatus | None = None
+    verdict: VerdictStatus | None = None
 
     @property
     def wanted(self) -> TaskFilter:
-        return TaskFilter(self.strategy_id, self.experiment_task_id, self.status)
+        return TaskFilter(self.strategy_id, self.experiment_task_id, self.status, self.verdict)
 
 
 class TaskView(Document):
     """A load-test task.
 
     Of a load on several engines, ``executionId`` and the paths are those of the first part; ``parts`` has all.
+    ``verdict`` is that of the run's archive, null before there is one. ``endedAsPlanned``: the load ran and ended of
+    itself, or was stopped with its experiment by ``stopOnCompletion``. ``windowOpenedAt`` is when we opened the fault
+    window, ``finishedAt`` when the experiment ended.
     """
 
     task_id: str
@@ -95,6 +100,11 @@ class TaskView(Document):
     deadline: Moment | None
     parts: Parts
     gate: GateProgressView | None
+    experiment_id: str | None
+    verdict: VerdictStatus | None
+    ended_as_planned: bool
+    window_opened_at: Moment | None
+    finished_at: Moment | None
 
     @classmethod
     def of(cls, run: ExperimentRun, language: str) -> "TaskView":
@@ -121,6 +131,11 @@ class TaskView(Document):
             deadline=run.deadline,
             parts=parts_of(run),
             gate=GateProgressView.of(run),
+            experiment_id=run.experiment_id,
+            verdict=None if run.verdict is None else VerdictStatus(run.verdict),
+            ended_as_planned=run.ended_as_planned,
+            window_opened_at=run.window_opened_at,
+            finished_at=run.finished_at,
         )
 
 

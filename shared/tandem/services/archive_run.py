@@ -5,19 +5,20 @@ are copied first, because the engine may forget them; ``analysis.json`` comes la
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tandem.domain.analysis_document import comparison_document
 from tandem.domain.archive import ArchivedFile, ArchivedRun, ArchivePart, RunArchive, facts_of
 from tandem.domain.clock import Clock
-from tandem.domain.engine_pool import LoadEngines
-from tandem.domain.errors import Conflict, DashboardPending, EngineError, EngineRefused
+from tandem.domain.engine_pool import EngineNotInPool, LoadEngines
+from tandem.domain.errors import DashboardPending, EngineError, EngineRefused, EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.limits import Limits
 from tandem.domain.load_engine import LoadEngine
 from tandem.domain.load_part import LoadPart
 from tandem.domain.run_report import RunReport, RunResults
+from tandem.domain.timestamps import to_millis
 from tandem.services.change_run import ChangeRun, RunNotFound
 from tandem.services.compare_with_earlier import CompareWithEarlier
 from tandem.services.get_events import GetEvents
@@ -30,10 +31,12 @@ SECONDS_BETWEEN_LOOKS = 2.0
 _REPORT = ArchivedFile(ArchivePart.REPORT)
 
 
-class LoadNotOver(Conflict):
-    """The task has ended, but its load may go on: the result file may still grow."""
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """The result files that are kept now, and the engines that could not be asked for theirs."""
 
-    code = "LOAD_NOT_OVER"
+    kept: frozenset[ArchivedFile]
+    silent: tuple[str, ...]
 
 
 class ArchiveRun:
@@ -60,46 +63,48 @@ class ArchiveRun:
     def __call__(self, experiment_task_id: str, render: Callable[[RunReport], str]) -> None:
         """Nothing is made anew for a run that is kept already; ``render`` makes the report's page.
 
-        The report is announced before the dashboard is there, which JMeter may take minutes to make.
-        Raises LoadNotOver, the engine's errors, StorageUnavailable: try again later.
+        The report is announced before the dashboard is there, which JMeter may take minutes to make. Of a load that may
+        go on nothing is kept, and nothing is to be tried again: whoever confirms its end, or gives up waiting for
+        that, sends the next message. An engine that cannot be asked is waited for (``engine_gone``), then the run is
+        kept without what it has; should it come back while this is still tried, the run is kept anew.
+        Raises the engine's errors, StorageUnavailable: try again later.
         """
         try:
             run = self._change.read(experiment_task_id)
         except RunNotFound:
             # Deleted meanwhile: nobody asks for it any more.
             return
-        if run.task is None or not run.task.status.ended:
+        if run.task is None or not run.task.status.ended or run.results_awaited:
             return
-        if run.stop_pending:
-            raise LoadNotOver(f"the engine has not confirmed yet that the load of {run.task.task_id} has ended")
+        samples = self._keep_samples(run)
         kept = self._archive.read(run.task.task_id)
-        if kept is None or kept.facts != facts_of(run):
-            kept = self._keep(run, kept, render)
+        if kept is None or kept.facts != facts_of(run) or not samples.kept <= kept.files:
+            kept = self._keep(run, kept, samples, render)
         verdict = None if kept.figures.verdict is None else str(kept.figures.verdict["status"])
-        self._change(experiment_task_id, lambda found: found.announce_report(verdict, self._clock.now()))
+        made = to_millis(kept.archived_at)
+        self._change(experiment_task_id, lambda found: found.announce_report(verdict, made, self._clock.now()))
         self._keep_dashboards(run, kept)
         log(LogEvent.RUN_ARCHIVED, task_id=run.task.task_id, experiment_task_id=experiment_task_id, verdict=verdict)
+        if samples.silent:
+            # Tried again for as long as the queue does: the engine may come back.
+            raise EngineUnavailable(f"the run is archived without the results on {', '.join(samples.silent)}")
 
-    def _keep(self, run: ExperimentRun, before: ArchivedRun | None, render: Callable[[RunReport], str]) -> ArchivedRun:
-        """Keep a run; ``before`` is what was kept of it, on other facts."""
+    def _keep(
+        self, run: ExperimentRun, before: ArchivedRun | None, samples: _Samples, render: Callable[[RunReport], str]
+    ) -> ArchivedRun:
+        """Keep a run; ``before`` is what was kept of it, on other facts or without some of its samples."""
         task_id = run.started_task.task_id
-        files = {_REPORT, *self._keep_samples(run)}
+        files = {_REPORT, *samples.kept}
         if before is not None:
             files |= {file for file in before.files if file.part is ArchivePart.DASHBOARD}
-        try:
-            results, story = self._results.on_engine(run), self._events.of(run, MAX_EVENTS).events
-        except EngineError:
-            if before is None:
-                raise
-            # The samples are here already, and an engine may be gone for good.
-            results, story = self._results.without_engine(run), self._events.without_engine(run, MAX_EVENTS).events
-        results = self._compared(results)
+        results = self._compared(self._results.on_engine(run))
+        story = self._events.of(run, MAX_EVENTS).events
         page = render(RunReport(results, story))
         self._archive.put(task_id, _REPORT, [page.encode()])
         # Where the engine serves its files, or what was known of that.
         told = results.on_engine or before
         kept = ArchivedRun(
-            archived_at=self._clock.now(),
+            archived_at=to_millis(self._clock.now()),
             facts=facts_of(run),
             files=frozenset(files),
             figures=results.figures,
@@ -166,19 +171,30 @@ class ArchiveRun:
             return results
         return replace(results, figures=replace(results.figures, comparison=comparison_document(comparison)))
 
-    def _keep_samples(self, run: ExperimentRun) -> set[ArchivedFile]:
-        """The result files that are kept now; one that is kept already is final."""
+    def _keep_samples(self, run: ExperimentRun) -> _Samples:
+        """Copy the result files that are not kept yet; one that is kept is final.
+
+        Raises the engine's error when one that may come back cannot be asked, after the others have been.
+        """
         task_id = run.started_task.task_id
-        kept = set()
+        kept, silent = set(), []
+        trouble: EngineError | None = None
         for number, part in enumerate(run.load_parts, start=1):
             file = ArchivedFile(ArchivePart.RESULTS, number)
-            if part.result_path is None:
+            # A file that may still grow is not kept: its load's end is not confirmed.
+            if part.result_path is None or (run.stop_pending and part.may_run):
                 continue
             if not self._archive.holds(task_id, file):
                 try:
                     with self._engines.of(part.engine).open_result_file(part.result_path) as chunks:
                         self._archive.put(task_id, file, chunks)
-                except EngineRefused:
+                except (EngineRefused, EngineNotInPool):
+                    continue
+                except EngineError as error:
+                    trouble = error
+                    silent.append(part.engine)
                     continue
             kept.add(file)
-        return kept
+        if trouble is not None and not run.engine_is_gone(self._clock.now(), self._limits):
+            raise trouble
+        return _Samples(frozenset(kept), tuple(silent))

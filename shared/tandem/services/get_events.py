@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tandem.domain.engine_pool import LoadEngines
+from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.load_engine import EngineEvent
@@ -11,6 +12,7 @@ from tandem.domain.ports import Database, TaskKey
 from tandem.domain.task import TaskNotFound
 from tandem.domain.task_events import event_line, merged_events
 from tandem.domain.timestamps import epoch_ms
+from tandem.services.find_archived_run import FindArchivedRun
 from tandem.services.find_task import FindTask
 
 
@@ -23,15 +25,17 @@ class TaskEvents:
 
 
 class GetEvents:
-    def __init__(self, find: FindTask, database: Database, engines: LoadEngines) -> None:
+    def __init__(self, find: FindTask, database: Database, engines: LoadEngines, archived: FindArchivedRun) -> None:
         self._find = find
         self._database = database
         self._engines = engines
+        self._archived = archived
 
     def __call__(self, owner: Owner, key: TaskKey, tail: int) -> TaskEvents:
-        """The last ``tail`` lines; of an experiment that was announced and got no load, the line that says why.
+        """The last ``tail`` lines; of an experiment that was announced and got no load, the line that says why; of an
+        ended run what is known without an engine that cannot be asked.
 
-        Raises TaskNotFound, and the engine's errors when it cannot be asked.
+        Raises TaskNotFound, and the engine's errors while the run goes on.
         """
         try:
             run = self._find(owner, key)
@@ -45,7 +49,21 @@ class GetEvents:
     def of(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """The same for a run at hand."""
         loads = {part.engine: part.execution_id for part in run.load_parts if part.execution_id is not None}
-        told = self._engines.side_by_side(list(loads), lambda name: self._engines.of(name).events(loads[name], tail))
+        silent: list[str] = []
+
+        def ask(name: str) -> Sequence[EngineEvent]:
+            try:
+                return self._engines.of(name).events(loads[name], tail)
+            except EngineError:
+                if not run.started_task.status.ended:
+                    raise
+                silent.append(name)
+                return ()
+
+        told = self._engines.side_by_side(list(loads), ask)
+        kept = self._archived(run) if silent else None
+        if kept is not None:
+            return TaskEvents(run.started_task.execution_id, list(kept.events)[-tail:])
         return self._merged(run, told, tail)
 
     def without_engine(self, run: ExperimentRun, tail: int) -> TaskEvents:

@@ -1,8 +1,10 @@
 """What a task's load left behind: where it lies, and what it says."""
 
 from tandem.domain.engine_pool import LoadEngines
+from tandem.domain.errors import EngineError
 from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
+from tandem.domain.load_engine import EngineResults
 from tandem.domain.ports import TaskKey
 from tandem.domain.run_report import RunResults
 from tandem.services.analyse_run import AnalyseRun
@@ -18,7 +20,7 @@ class GetResults:
         self._analyse = analyse
 
     def __call__(self, owner: Owner, key: TaskKey) -> RunResults:
-        """Raises TaskNotFound, and the engine's errors when the run is not archived and it cannot be asked."""
+        """Raises TaskNotFound, and the engine's errors while the run goes on."""
         return self.of(self._find(owner, key))
 
     def of(self, run: ExperimentRun) -> RunResults:
@@ -28,12 +30,20 @@ class GetResults:
             return RunResults(run, kept.figures, archived=kept, links=self._archived.links(run, kept))
         return self.on_engine(run)
 
-    def without_engine(self, run: ExperimentRun) -> RunResults:
-        """Of a run whose samples are kept."""
-        return RunResults(run, self._analyse(run))
-
     def on_engine(self, run: ExperimentRun) -> RunResults:
-        """As the engines have it now; of a load on several the first tells where it serves its files."""
+        """As the engines have it now; of a load on several the first tells where it serves its files.
+
+        Of an ended run it is what is there without the engines that cannot be asked.
+        """
+        return RunResults(run, self._analyse(run), self._told(run))
+
+    def _told(self, run: ExperimentRun) -> EngineResults | None:
         first = run.load_parts[0]
-        told = None if first.execution_id is None else self._engines.of(first.engine).results(first.execution_id)
-        return RunResults(run, self._analyse(run), told)
+        if first.execution_id is None:
+            return None
+        try:
+            return self._engines.of(first.engine).results(first.execution_id)
+        except EngineError:
+            if not run.started_task.status.ended:
+                raise
+            return None

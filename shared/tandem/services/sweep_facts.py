@@ -74,6 +74,7 @@ class SweepFacts:
             run.pass_deadline(self.now)
         if self._leaderless(run):
             run.lose_workflow("the workflow of this experiment is gone", self.now)
+        run.miss_confirmation(self.limits, self.now)
         if run.stop_pending and not run.messages:
             run.ask_for_stop()
         # A count of 404s that a good answer ended must be written too, or 404s far apart would add up.

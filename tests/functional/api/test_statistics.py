@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from tandem.bootstrap import application
+from tandem.domain.engine_state import StopReason
+from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.identity import Owner
 from tandem.domain.task import TaskStatus
 
@@ -50,6 +52,7 @@ def test_the_statistics_count_ones_own_tasks(api: Api) -> None:
     assert result == {
         "total": 6,
         "byStatus": {"PENDING": 1, "RUNNING": 0, "SUCCEEDED": 2, "FAILED": 2, "STOPPED": 0, "TIMEOUT": 1},
+        "byVerdict": {"PASS": 0, "DEGRADED": 0, "FAIL": 0, "INCONCLUSIVE": 0, "none": 6},
         "successRate": 0.4,
         "meanDurationSec": 40,
         "p95DurationSec": 100,
@@ -61,6 +64,54 @@ def test_the_statistics_count_ones_own_tasks(api: Api) -> None:
             {"day": "2026-03-03", "total": 2, "byStatus": by_status(FAILED=1, PENDING=1)},
         ],
     }
+
+
+def stopped(name: str, cause: StopReason, *, ran: bool = True) -> ExperimentRun:
+    """A task that was STOPPED for that reason."""
+    run = pending_task(name, ALICE, DAY)
+    task = run.started_task
+    if ran:
+        task.execution_id, task.start_time, task.status = f"x{name}", run.created_at, TaskStatus.RUNNING
+        run.load_accepted_at = run.created_at
+        save(run)
+    now = run.created_at + timedelta(seconds=30)
+    run.request_stop(cause, "over", now)
+    run.end_task(TaskStatus.STOPPED, "over", now)
+    run.confirm_stop(now)
+    save(run)
+    return run
+
+
+def test_a_load_that_was_stopped_as_planned_is_a_success(api: Api) -> None:
+    ended("1", TaskStatus.FAILED, 10)
+    planned = stopped("2", StopReason.STOP_ON_COMPLETION)
+    by_hand = stopped("3", StopReason.USER)
+    never_ran = stopped("4", StopReason.STOP_ON_COMPLETION, ran=False)
+    result = api.get("get_load_test_statistics").result
+    assert result["byStatus"] == by_status(FAILED=1, STOPPED=3)
+    assert result["successRate"] == 0.25
+    shown = {each["taskId"]: each["endedAsPlanned"] for each in api.post("query_load_test_tasks").result["data"]}
+    assert shown == {
+        planned.started_task.task_id: True,
+        by_hand.started_task.task_id: False,
+        never_ran.started_task.task_id: False,
+        "ldtask_1": False,
+    }
+
+
+def test_verdicts_are_counted_and_tasks_are_found_by_them(api: Api) -> None:
+    for name, verdict in (("1", "PASS"), ("2", "FAIL"), ("3", "FAIL"), ("4", None)):
+        run = stopped(name, StopReason.STOP_ON_COMPLETION)
+        run.announce_report(verdict, DAY, DAY)
+        save(run)
+    ended("5", TaskStatus.FAILED, 1, owner=Owner("bob", "default"))
+    result = api.get("get_load_test_statistics").result
+    assert result["byVerdict"] == {"PASS": 1, "DEGRADED": 0, "FAIL": 2, "INCONCLUSIVE": 0, "none": 1}
+    page = api.post("query_load_test_tasks", verdict="FAIL", pageSize=1).result
+    assert (page["total"], [each["verdict"] for each in page["data"]]) == (2, ["FAIL"])
+    assert api.get("get_load_test_task", taskId="ldtask_4").result["verdict"] is None
+    refused = api.post("query_load_test_tasks", verdict="GOOD")
+    assert (refused.status, list(refused.fields)) == (422, ["verdict"])
 
 
 def by_status(**counts: int) -> dict[str, int]:

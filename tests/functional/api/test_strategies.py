@@ -47,6 +47,7 @@ def test_a_strategy_is_created_with_defaults_and_can_be_read(api: Api, definitio
         "gate": {"minSamples": 20, "minSeconds": 3, "minThroughput": None, "maxErrorRate": 0.5, "timeoutSec": 60},
         "slo": None,
         "engines": 1,
+        "expectedErrorRate": None,
     }
 
 
@@ -211,3 +212,19 @@ def test_a_deleted_strategy_is_gone(api: Api, definition: str) -> None:
     ):
         answer = api.post(name, **key)
         assert (answer.status, answer.code) == (404, "LOAD_TEST_STRATEGY_NOT_FOUND")
+
+
+def test_the_error_rate_of_a_healthy_system_is_a_share(api: Api, definition_fields: dict[str, object]) -> None:
+    definition = api.post("create_load_test_definition", **definition_fields).result
+    made = api.post("create_load_test_strategy", definitionId=definition, experimentId="exp-1", expectedErrorRate=0.5)
+
+    def shown() -> object:
+        return api.get("get_load_test_strategy", id=made.result).result["expectedErrorRate"]
+
+    assert shown() == 0.5
+    for wrong in (1.01, -0.1, "x"):
+        refused = api.post("update_load_test_strategy", id=made.result, expectedErrorRate=wrong)
+        assert (refused.status, list(refused.fields)) == (422, ["expectedErrorRate"])
+    for rate in (0, 0.25, 1, None):
+        assert api.post("update_load_test_strategy", id=made.result, expectedErrorRate=rate).status == 200
+        assert shown() == rate

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from tandem.adapters.jtl.reader import read_jtl
 from tandem.domain.archive import RunArchive, RunFigures
-from tandem.domain.engine_pool import LoadEngines
+from tandem.domain.clock import Clock
+from tandem.domain.engine_pool import EngineNotInPool, LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import EngineRefused, EngineUnavailable
 from tandem.domain.experiment_run import ExperimentRun, RunPlan
+from tandem.domain.limits import Limits
 from tandem.domain.load_engine import EngineStatus
 from tandem.services.analyse_run import AnalyseRun
 from tandem_samples import GroupKind, ThreadGroup
@@ -29,14 +32,19 @@ SECOND = OTHER_HEADER + "".join(f"buy,true,{each},{AT + each},200\n" for each in
 class Files:
     """Engines that serve one file each, or say why not; and an archive of some of them."""
 
-    def __init__(self, on_engines: Mapping[str, str | None], kept: Mapping[int, str] = {}) -> None:
-        self._on_engines, self._kept = on_engines, kept
+    def __init__(
+        self,
+        on_engines: Mapping[str, str | None],
+        kept: Mapping[int, str] = {},
+        lacking: type[EngineUnavailable] = EngineUnavailable,
+    ) -> None:
+        self._on_engines, self._kept, self._lacking = on_engines, kept, lacking
         self.opened: list[str] = []
         self._name = ""
 
     def of(self, name: str) -> "Files":
         if name not in self._on_engines:
-            raise EngineUnavailable(f"{name} is down")
+            raise self._lacking(f"{name} is down")
         self._name = name
         return self
 
@@ -54,20 +62,27 @@ class Files:
 
 
 def ended() -> ExperimentRun:
-    over = run()
-    over.plan = RunPlan(strategy(engines=2), definition(threads=2))
-    over.place_on(["a", "b"], NOON)
-    over.attempt_start(NOON)
-    for name in ("a", "b"):
-        over.accept_load(engine_run(execution_id=f"run-{name}", result_path=f"{name}.jtl"), 120, NOON, on=name)
+    over = going_on()
     over.request_stop(StopReason.USER, "enough", seconds_after_noon(5))
     told = {name: engine_run(EngineStatus.STOPPED) for name in ("a", "b")}
     over.learn_all(told, seconds_after_noon(6), is_sweep=True)
     return over
 
 
-def figures(files: Files, of: ExperimentRun | None = None) -> RunFigures:
-    return AnalyseRun(cast(LoadEngines, files), cast(RunArchive, files), read_jtl)(of or ended())
+def going_on() -> ExperimentRun:
+    over = run()
+    over.plan = RunPlan(strategy(engines=2), definition(threads=2))
+    over.place_on(["a", "b"], NOON)
+    over.attempt_start(NOON)
+    for name in ("a", "b"):
+        over.accept_load(engine_run(execution_id=f"run-{name}", result_path=f"{name}.jtl"), 120, NOON, on=name)
+    return over
+
+
+def figures(files: Files, of: ExperimentRun | None = None, at: float = 60) -> RunFigures:
+    clock = cast(Clock, SimpleNamespace(now=lambda: seconds_after_noon(at)))
+    analyse = AnalyseRun(cast(LoadEngines, files), cast(RunArchive, files), read_jtl, clock, Limits())
+    return analyse(of or ended())
 
 
 def summary(found: RunFigures) -> Mapping[str, object]:
@@ -103,9 +118,53 @@ def test_without_any_file_there_are_no_figures() -> None:
     assert found.missing == "the engine has no result file of this run"
 
 
-def test_an_engine_that_cannot_be_asked_leaves_nothing_said() -> None:
+def test_while_a_load_goes_on_an_engine_that_cannot_be_asked_leaves_nothing_said() -> None:
     with pytest.raises(EngineUnavailable):
-        figures(Files({"a": FIRST}))
+        figures(Files({"a": FIRST}), going_on())
+
+
+def test_of_an_ended_load_what_is_there_is_said_and_no_verdict_until_the_engine_is_taken_for_gone() -> None:
+    soon, late = (figures(Files({"a": FIRST}), at=at) for at in (60, 700))
+    assert (summary(soon)["samples"], soon.missing_parts, soon.verdict, soon.final) == (50, ("b",), None, False)
+    assert (summary(late)["samples"], late.missing_parts, late.final) == (50, ("b",), True)
+    assert late.verdict is not None
+    assert late.verdict["status"] == "INCONCLUSIVE"
+    assert cast(list[Any], late.verdict["reasons"])[0] == {
+        "code": "PART_MISSING",
+        "values": {"case": "SOME", "engines": ["b"], "missing": 1, "parts": 2},
+        "message": "no result file of the load's part on b: the figures are those of the others",
+    }
+
+
+def test_an_engine_that_is_not_in_the_pool_is_gone_at_once() -> None:
+    found = figures(Files({"a": FIRST}, lacking=EngineNotInPool))
+    assert (found.missing_parts, found.final) == (("b",), True)
+
+
+def test_without_any_engine_there_are_no_figures_and_a_verdict_when_they_are_taken_for_gone() -> None:
+    soon, late = (figures(Files({}), at=at) for at in (60, 700))
+    assert (soon.results, soon.verdict, soon.final) == (None, None, False)
+    assert "a, b" in (soon.missing or "")
+    assert (late.results, late.final) == (None, True)
+    assert late.verdict is not None
+    assert "PART_MISSING" in str(late.verdict["reasons"])
+
+
+def test_an_ended_load_whose_end_is_not_confirmed_has_no_verdict_until_that_is_overdue() -> None:
+    run = going_on()
+    run.pass_deadline(seconds_after_noon(300))
+    run.confirm_over("a", seconds_after_noon(310))
+    files = Files({"a": FIRST, "b": SECOND})
+    assert figures(files, run, at=311).verdict is None
+    run.miss_confirmation(Limits(), seconds_after_noon(899))
+    assert run.results_awaited
+    run.miss_confirmation(Limits(), seconds_after_noon(901))
+    told = figures(files, run, at=902)
+    assert (told.final, summary(told)["samples"]) == (True, 100)
+    assert told.verdict is not None
+    [doubt] = [each for each in cast(list[Any], told.verdict["reasons"]) if each["code"] == "STOP_NOT_CONFIRMED"]
+    assert doubt["values"] == {"engines": ["b"]}
+    assert told.verdict["status"] == "INCONCLUSIVE"
 
 
 def test_a_file_that_cannot_be_read_is_named() -> None:

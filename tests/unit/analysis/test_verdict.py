@@ -8,14 +8,17 @@ from datetime import timedelta
 import pytest
 from tandem.adapters.jtl.reader import read_jtl
 from tandem.domain.analysis import analyse
+from tandem.domain.fault_window import WindowSource
 from tandem.domain.samples import EPOCH, AnalysisPlan
 from tandem.domain.strategy import Slo
-from tandem.domain.verdict import LoadFacts, ReasonCode, Verdict, VerdictStatus, judge
+from tandem.domain.verdict import Verdict, judge
+from tandem.domain.verdict_doubts import LoadFacts
+from tandem.domain.verdict_reasons import ReasonCode, VerdictStatus
 
 from tests.factories.jtl import Sample, jtl
 
 START_SEC = 1_755_591_300
-PROVEN = LoadFacts(proven=True)
+PROVEN = LoadFacts(proven=True, start_from=WindowSource.TOLD, end_from=WindowSource.TOLD)
 
 
 def run(change: Callable[[int, Sample], Sample | None], seconds: int = 120, rate: int = 50) -> list[Sample]:

@@ -9,12 +9,15 @@ import pytest
 import tandem.adapters.pages
 from tandem.adapters.pages.bundle import chart_script, script, style
 from tandem.adapters.pages.console import console_file
+from tandem.domain import verdict_reasons as reasons
 from tandem.domain.comparison import ComparedFigure, Outcome
 from tandem.domain.fault_window import WindowSource
+from tandem.domain.generator_health import GeneratorHealth
 from tandem.domain.pages import ConsolePart
+from tandem.domain.recovery import Figure
 from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
-from tandem.domain.verdict import AdviceCode, ReasonCode, VerdictStatus
+from tandem.domain.verdict_reasons import AdviceCode, ReasonCode, VerdictStatus
 
 WEB = Path(tandem.adapters.pages.__file__).parent / "web"
 SOURCES = {file.stem: file.read_text(encoding="utf-8") for file in sorted(WEB.glob("*.js"))}
@@ -65,6 +68,52 @@ def test_every_text_that_a_page_asks_for_is_there() -> None:
     asked |= {f"status.{status}" for status in TaskStatus} | {f"event.TASK_{status}" for status in TaskStatus}
 
     assert sorted(asked - set(TEXTS)) == []
+
+
+BROKEN_GENERATORS = [GeneratorHealth(out_of_memory=1), GeneratorHealth(thread_deaths=2, first_death="Uncaught")]
+REASONS = [
+    reasons.results_unreadable("why"),
+    reasons.results_empty(),
+    reasons.part_missing(["b"], 2),
+    reasons.part_missing(["a", "b"], 2),
+    reasons.stop_not_confirmed(["b"]),
+    reasons.load_not_proven(),
+    reasons.no_fault_window(),
+    *(reasons.baseline_error_rate(0.3, 0.1, last_seconds=last) for last in (False, True)),
+    *(reasons.baseline_p95(300, 100, last_seconds=last) for last in (False, True)),
+    reasons.baseline_silent(12),
+    reasons.too_few_in_baseline(3, 20, 5),
+    reasons.too_few_in_fault(3, 20),
+    reasons.none_in_fault(),
+    reasons.ended_before_fault_did(None),
+    reasons.ended_before_fault_did(2),
+    reasons.one_engine_ended_early(2),
+    reasons.fault_not_known_to_be_over(),
+    reasons.generator_exhausted(3, "code", "text"),
+    *(each for each in (reasons.generator_broke(health) for health in BROKEN_GENERATORS) if each is not None),
+    reasons.recovery_not_observed(3, 4),
+    reasons.fault_not_confirmed(),
+    reasons.results_incomplete(2, 10),
+    reasons.errors_unknown(),
+    *(reasons.window_assumed(None, None, case=case) for case in ("START", "END", "BOTH")),
+    reasons.p95_above_slo(PhaseName.FAULT, 300, 100),
+    reasons.error_rate_above_slo(PhaseName.FAULT, 0.3, 0.1),
+    reasons.throughput_below_slo(PhaseName.FAULT, 0.3, 0.5),
+    *(reasons.recovery_too_slow(9, 5, recovered=recovered) for recovered in (True, False)),
+    *(reasons.worse_than_baseline(figure, phase, 3, 2, 2.5) for figure in Figure for phase in (PhaseName.FAULT, None)),
+]
+
+
+def test_every_reason_has_a_sentence_that_its_values_fill_in_both_languages() -> None:
+    assert {reason.code for reason in REASONS} == set(ReasonCode)
+    used = set()
+    for reason in REASONS:
+        case = reason.values.get("case")
+        key = f"reasonText.{reason.code}" + ("" if case is None else f".{case}")
+        used.add(key)
+        for text in TEXTS[key].values():
+            assert set(re.findall(r"\{(\w+)\}", text)) <= set(reason.values), key
+    assert {key for key in TEXTS if key.startswith("reasonText.")} == used
 
 
 def test_no_text_is_there_for_nobody() -> None:

@@ -187,6 +187,7 @@ def _text(kept: ArchivedRun) -> bytes:
         "timeseries": figures.timeseries,
         "verdict": figures.verdict,
         "missing": figures.missing,
+        "missingParts": list(figures.missing_parts),
         "comparison": figures.comparison,
         "events": list(kept.events),
         "resultUrl": kept.result_url,
@@ -204,7 +205,8 @@ def _archived(document: Any) -> ArchivedRun:
         facts=document["facts"],
         files=frozenset(map(ArchivedFile.named, document["parts"])),
         figures=RunFigures(
-            **{name: document[name] for name in ("results", "timeseries", "verdict", "missing", "comparison")}
+            **{name: document[name] for name in ("results", "timeseries", "verdict", "missing", "comparison")},
+            missing_parts=tuple(document.get("missingParts", ())),
         ),
         events=document["events"],
         result_url=document["resultUrl"],

@@ -59,6 +59,9 @@ _PLAIN_FIELDS = (
     "window_load_proven",
     "engine",
     "threads",
+    "verdict",
+    "archived_at",
+    "stop_overdue_at",
 )
 # In the order of UnsettledRun's members.
 _SHORT_COLUMNS = [
@@ -136,7 +139,11 @@ class SqlRuns:
         ):
             if value is not None:
                 conditions.append(column == value)
-        total = self._connection.execute(select(func.count()).select_from(_TASK).where(*conditions)).scalar_one()
+        counted = select(func.count()).select_from(_TASK)
+        if wanted.verdict is not None:
+            counted = counted.join(_RUN, _RUN.c.task_id == _TASK.c.task_id)
+            conditions.append(_RUN.c.verdict == wanted.verdict)
+        total = self._connection.execute(counted.where(*conditions)).scalar_one()
         rows = _TASK_WITH_RUN.where(*conditions).order_by(_TASK.c.id.desc()).limit(page.size).offset(page.offset)
         return Page(page, total, self._all(rows))
 

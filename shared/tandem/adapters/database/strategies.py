@@ -110,6 +110,7 @@ def _content(strategy: LoadTestStrategy) -> dict[str, Any]:
         "gate_min_seconds": strategy.gate.min_seconds,
         "slo": None if strategy.slo is None else SLO.dump_json(strategy.slo).decode(),
         "engines": strategy.engines,
+        "expected_error_rate": strategy.expected_error_rate,
     }
 
 
@@ -135,4 +136,5 @@ def _strategy(row: Row[Any]) -> LoadTestStrategy:
         ),
         slo=None if row.slo is None else SLO.validate_json(row.slo),
         engines=row.engines,
+        expected_error_rate=row.expected_error_rate,
     )

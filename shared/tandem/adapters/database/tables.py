@@ -122,6 +122,7 @@ strategy = Table(
     Column("gate_min_seconds", Integer),
     Column("slo", _DOCUMENT),
     Column("engines", SmallInteger, nullable=False, server_default=text("1")),
+    Column("expected_error_rate", Double(asdecimal=False)),
     Column("live", SmallInteger),
     UniqueConstraint("strategy_id", name="uk_strategy_id"),
     UniqueConstraint("user_id", "namespace", "experiment_id", "live", name="uk_strategy_experiment"),
@@ -218,6 +219,10 @@ run = Table(
     # What the gate's last look found, and how each engine's machine fared; NULL until there is any.
     Column("gate_figures", Text),
     Column("generators", _DOCUMENT),
+    # What the run's archive says, and of when it is; since when its report waits no longer for a stop's confirmation.
+    Column("verdict", String(16)),
+    Column("archived_at", _MILLIS),
+    Column("stop_overdue_at", _MILLIS),
     UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),
     UniqueConstraint("task_id", name="uk_run_task_id"),
     Index("idx_run_settled", "settled", "id"),

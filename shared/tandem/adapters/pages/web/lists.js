@@ -6,6 +6,12 @@ import { t } from "./i18n.js";
 
 export const PAGE_SIZE = 20;
 
+const VERDICT_TONES = { PASS: "is-ok", DEGRADED: "is-warn", FAIL: "is-deny" };
+
+export function verdictChip(verdict) {
+  return h("span", { class: `chip ${VERDICT_TONES[verdict] ?? ""}`, "data-verdict": verdict }, t(`verdict.${verdict}`));
+}
+
 export function addressOfList(name, filters) {
   const given = Object.entries(filters).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   const query = new URLSearchParams(given);

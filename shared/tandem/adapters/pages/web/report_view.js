@@ -9,13 +9,24 @@ import { eventList, marksOf, readEvents } from "./events_list.js";
 import { bytes, figure, milliseconds, moment, number, percent, perSecond, seconds, unknown, zoneName } from "./format.js";
 import { hasText, language, sentences, t } from "./i18n.js";
 import { enginesShown, partsOf } from "./parts_table.js";
+import { reasonList } from "./reasons.js";
 
-const ICONS = { PASS: "✓", DEGRADED: "▲", FAIL: "✕", INCONCLUSIVE: "?", RUNNING: "…", PENDING: "…", NONE: "–" };
+const ICONS = { PASS: "✓", DEGRADED: "▲", FAIL: "✕", INCONCLUSIVE: "?", RUNNING: "…", PENDING: "…", AWAITED: "…", NONE: "–" };
 
 export function verdictState(run) {
   const verdict = run.results?.verdict;
   if (verdict) return verdict.status;
-  return run.task.endTime === null && ["PENDING", "RUNNING"].includes(run.task.status) ? run.task.status : "NONE";
+  if (run.task.endTime === null && ["PENDING", "RUNNING"].includes(run.task.status)) return run.task.status;
+  return run.results?.final === false ? "AWAITED" : "NONE";
+}
+
+// Of an older run that passed although nobody had reported its fault it is not said that it withstood one.
+function verdictSentence(run, state) {
+  const bounds = run.results?.faultWindow;
+  const reported = ["TOLD", "FAULT_AT"].includes(bounds?.startFrom) && bounds?.endFrom === "TOLD";
+  if (state === "PASS" && !reported) return t("verdictSentence.PASS_ASSUMED");
+  if (state === "DEGRADED" && !run.strategy?.slo) return t("verdictSentence.DEGRADED_WITHOUT_SLO");
+  return t(`verdictSentence.${state}`);
 }
 
 // {element, close()}: close() lets go of the charts.
@@ -50,7 +61,7 @@ function part(name, ...content) {
 }
 
 function missing(run) {
-  const why = run.missing ? h("span", { lang: "en" }, ` ${asSentence(run.missing)}`) : null;
+  const why = run.missing && language() === "en" ? h("span", { lang: "en" }, ` ${asSentence(run.missing)}`) : null;
   return h("p", { class: "quiet" }, t("noSeries"), why);
 }
 
@@ -67,10 +78,12 @@ function verdictSection(run) {
       "div",
       {},
       h("h2", { id: "verdict-word" }, h("span", { class: "unseen" }, `${t("verdict")}: `), h("span", { class: "verdict-word" }, t(`verdict.${state}`))),
-      h("p", { class: "verdict-sentence" }, sentences(t(`verdictSentence.${state}`), verdict ? felt(verdict) : soFar(run))),
+      h("p", { class: "verdict-sentence" }, sentences(verdictSentence(run, state), verdict ? felt(verdict) : soFar(run))),
       verdict && verdict.reasons.length > 0 ? reasonList(verdict.reasons) : null,
+      verdict?.basis ? basisOf(verdict.basis) : null,
+      run.results?.missingParts?.length > 0 ? h("p", { class: "notice" }, t("missingParts", { engines: run.results.missingParts.join(t("and")) })) : null,
       verdict ? adviceList(verdict.advice) : null,
-      state === "NONE" && run.missing ? h("p", { lang: "en" }, asSentence(run.missing)) : null,
+      state === "NONE" && run.missing && language() === "en" ? h("p", { lang: "en" }, asSentence(run.missing)) : null,
       run.task.errorMessage ? h("p", {}, h("strong", {}, t("taskError")), " ", run.task.errorMessage) : null,
     ),
   );
@@ -92,16 +105,18 @@ function felt(verdict) {
   return sentences(onset, end);
 }
 
-function reasonList(reasons) {
-  return h(
-    "ul",
-    { class: "reasons" },
-    reasons.map((reason) => {
-      const ours = hasText(`reason.${reason.code}`) ? t(`reason.${reason.code}`) : reason.code;
-      const message = h("span", { lang: "en", class: "reason-detail" }, reason.message);
-      return h("li", { "data-code": reason.code }, h("strong", {}, ours), language() === "en" ? " – " : " ", message);
-    }),
-  );
+// What a verdict rests on.
+function basisOf(basis) {
+  const from = (source) => (source ? t(`windowFrom.${source}`) : t("windowUnknown"));
+  const words = t("basis", {
+    baseline: number(basis.samples.BASELINE),
+    fault: number(basis.samples.FAULT),
+    recovery: number(basis.samples.RECOVERY),
+    errors: basis.baselineErrorRate === null ? t("unknown") : percent(basis.baselineErrorRate),
+    start: from(basis.windowToldBy.start),
+    end: from(basis.windowToldBy.end),
+  });
+  return h("p", { class: "quiet verdict-basis" }, words);
 }
 
 function adviceList(advice) {

@@ -107,6 +107,7 @@ function editStrategy(strategy, definitions, done) {
     field("startBeforeFaultSec", "number", { hint: t("hint.startBeforeFaultSec") }),
     field("trafficDurationSec", "number", { hint: t("hint.trafficDurationSec") }),
     field("engines", "number", { hint: t("hint.engines") }),
+    field("expectedErrorRate", "number", { hint: t("hint.expectedErrorRate") }),
     field("enable", "flag"),
     field("abortOnLoadFailure", "flag", { hint: t("hint.abortOnLoadFailure") }),
     field("stopOnCompletion", "flag", { hint: t("hint.stopOnCompletion") }),

@@ -13,6 +13,8 @@ import { Polling } from "./polling.js";
 import { reportView } from "./report_view.js";
 
 const LIVE_SECONDS = 3;
+// The task has ended, and its results are not complete.
+const AWAITED_SECONDS = 5;
 const EVENTS = 1000;
 
 const isActive = (task) => task.status === "PENDING" || task.status === "RUNNING";
@@ -54,7 +56,10 @@ class TaskView {
       if (this.task === null) this.body.replaceChildren();
     };
     // A task that is not there may come yet: its experiment was only just announced.
-    const pause = () => (this.report === null ? LIVE_SECONDS : null);
+    const pause = () => {
+      if (this.report === null) return LIVE_SECONDS;
+      return this.isFinal ? null : AWAITED_SECONDS;
+    };
     return new Polling((signal) => this.refresh(signal), failed, pause);
   }
 
@@ -124,10 +129,13 @@ class TaskView {
     ]);
     const { strategy, task } = this;
     const definition = strategy && (await readIfThere("GetLoadTestDefinition", { id: strategy.definitionId }, signal));
-    const fault = (results.phases ?? []).find((phase) => phase.name === "FAULT");
-    const recovers = (results.phases ?? []).some((phase) => phase.name === "RECOVERY");
     this.live?.close();
     this.live = null;
+    this.isFinal = results.final;
+    const shown = JSON.stringify([task, results]);
+    if (shown === this.shownReport) return;
+    this.shownReport = shown;
+    this.report?.close();
     this.report = reportView({
       task,
       results,
@@ -135,10 +143,10 @@ class TaskView {
       events,
       strategy,
       definition,
-      experimentId: strategy?.experimentId ?? null,
-      windowOpenedAt: fault?.start ?? null,
-      experimentEndedAt: recovers ? (fault?.end ?? null) : null,
-      missing: null,
+      experimentId: task.experimentId ?? strategy?.experimentId ?? null,
+      windowOpenedAt: task.windowOpenedAt,
+      experimentEndedAt: task.finishedAt,
+      missing: results.missing,
     });
     this.body.replaceChildren(this.report.element);
   }
