@@ -60,7 +60,8 @@ test: need-test setup-dev check setup-databases setup-jmeter setup-chromium setu
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "not jmeter and not slow"
 	@# The same lives each time, so that no change is blamed for what chance found; `make reliability` tries new ones.
 	@TANDEM_RELIABILITY_SEED=$${TANDEM_RELIABILITY_SEED:-20261122} scripts/try_lives.sh
-	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "jmeter or slow"
+	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder --ignore=tests/functional \
+	    --ignore=tests/reliability -m "jmeter or slow"
 
 .PHONY: test-python
 test-python: setup-dev ## types and the fast tests on other Pythons of this machine: VERSIONS="3.12 3.13"

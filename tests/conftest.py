@@ -1,5 +1,6 @@
 """What many tests stand on: a database of each kind, migrated, and empty at the start of each test."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,9 +18,29 @@ from tests.factories.scripts import once_for_all_workers, run_script
 
 # A shared or busy machine makes any single example slow; how long a test may take as a whole is pytest's to say.
 settings.register_profile("tandem", deadline=None)
-settings.load_profile("tandem")
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("TANDEM_HYPOTHESIS") or "tandem")
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+LONG_MODULES = (
+    "api_stack/test_schema_conformance",
+    "workflow/test_many_at_once",
+    "bench/test_benches",
+    "e2e/",
+    "deploy/test_templates",
+    "browser/test_real_run",
+    "engine/test_engine_restart",
+)
+"""Modules of a minute and more, the longest first: begun last, one would leave the other worker idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((at for at, name in enumerate(LONG_MODULES) if f"tests/{name}" in item.nodeid), len(LONG_MODULES))
+
+    items.sort(key=place)
 
 
 def alembic_config(url: str) -> Config:
