@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from local.demo.api import TandemApi
@@ -58,15 +59,23 @@ class LoadWatch:
         path = None if self.task is None else self.task["resultPath"]
         return None if not path else f"{self._stage.engine_url}/{path}"
 
-    def why_it_failed(self) -> str:
-        """The most frequent error and where the samples are, as the end of a sentence; empty before there are any."""
+    @property
+    def seconds_to_prove(self) -> float | None:
+        """How long the traffic check (gate) still waits; None when the load is verified, or nobody knows."""
+        gate = None if self.task is None else self.task.get("gate")
+        if not gate or gate["provenAt"] is not None or gate["until"] is None:
+            return None
+        return max(0.0, datetime.fromisoformat(gate["until"]).timestamp() - time.time())
+
+    def explained(self, reason: str) -> str:
+        """A reason with the most frequent error, unless it names one, and where the samples are."""
+        said = reason.rstrip(".")
         if not self.samples_seen:
-            return ""
-        place = self._stage.place_of(self.task["resultPath"]) or self.samples_url
-        if not self.errors:
-            return f" (samples: {place})"
-        [(error, count)] = self.errors.most_common(1)
-        return f". Most frequent error: {error}, {count:,} of {self.samples_seen:,} requests (samples: {place})"
+            return said
+        if self.errors and "Most frequent" not in said:
+            [(error, count)] = self.errors.most_common(1)
+            said += f". Most frequent: {error} ({count:,} of {self.samples_seen:,} requests)"
+        return f"{said}. Samples: {self._stage.place_of(self.task['resultPath']) or self.samples_url}"
 
     @property
     def ended(self) -> bool:

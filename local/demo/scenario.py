@@ -152,8 +152,8 @@ class Scenario:
         def look() -> dict[str, Any] | None:
             self._platform.hear()
             for abort in self._platform.heard_of("ExperimentAbortRequested"):
-                reason = _unended(str(abort["reason"]))
-                raise DemoFailure(f"Tandem asked to abort the experiment: {reason}{self._load.why_it_failed()}")
+                reason = self._load.explained(str(abort["reason"]))
+                raise DemoFailure(f"Tandem asked to abort the experiment: {reason}")
             opened = self._platform.heard_of("FaultWindowOpen")
             return opened[0] if opened else None
 
@@ -161,17 +161,16 @@ class Scenario:
             first = self._load.first_sample_at
             if first is None:
                 return Shown("starting", 0.0, "JMeter starts")
-            figures = self._load.figures
-            if figures is not None and figures.error_rate > MAX_ERROR_RATE:
-                left = max(0.0, first + GATE_SECONDS - time.time())
-                return Shown("gate", 1 - left / GATE_SECONDS, f"limit {MAX_ERROR_RATE:.0%}, {left:.0f} s left")
+            left = self._load.seconds_to_prove
+            if left is not None:
+                return Shown("gate", 1 - left / GATE_SECONDS, f"{left:.0f} s to give up")
             left = max(0.0, first + LEAD_SECONDS - time.time())
             return Shown("baseline", 1 - left / LEAD_SECONDS, f"{left:.0f} s to the fault")
 
         window = self._load.until(look, shown, _WINDOW_DEADLINE, "FaultWindowOpen did not come", to_end=False)
         if not window["loadProven"]:
-            reason = _unended(str(window.get("reason")))
-            raise DemoFailure(f"the fault window opened without a verified load: {reason}{self._load.why_it_failed()}")
+            reason = self._load.explained(str(window.get("reason")))
+            raise DemoFailure(f"the fault window opened without a verified load: {reason}")
         self._display.say("event FaultWindowOpen heard: the load is verified and the baseline measured")
 
     def _break(self) -> datetime:
@@ -321,8 +320,3 @@ class Scenario:
                 "the load did not stop",
                 to_end=True,
             )
-
-
-def _unended(sentence: str) -> str:
-    """Without its full stop: more follows."""
-    return sentence.rstrip(".")

@@ -233,6 +233,17 @@ def test_an_answer_keeps_an_execution_under_way_from_a_second_window(answering: 
     assert len(outside.windows()) == 1
 
 
+def test_no_window_without_a_load_opens_once_there_is_a_task(answering: None, outside: Outside) -> None:
+    """Two copies of the event: the strategy was made between their looks, and the earlier one writes last."""
+    keep_strategy()
+    tell("ExperimentStarting", STARTING)
+    assert create_task(outside)["next"] == "CONTINUE"
+    announced = ExperimentStartingDetail.model_validate(STARTING).experiment
+    bootstrap.application().note_announcement(announced, NoLoadCode.NO_ENABLED_STRATEGY)
+    assert outside.windows() == []
+    assert run_of().finished_at is None
+
+
 def test_an_entry_is_shown_for_a_day_and_then_deleted(outside: Outside, api: Api) -> None:
     tell("ExperimentStarting", STARTING)
     application = bootstrap.application()

@@ -181,6 +181,27 @@ def two_sweeps(system: System) -> Promises:
     return live(system, {})
 
 
+def a_start_before_there_is_a_strategy(system: System) -> Promises:
+    """It stays the only one."""
+    promises = Promises(system)
+    system.announce_without_strategy(1, copies=(0.0, 5.0))
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
+def an_answer_before_there_is_a_strategy(system: System) -> Promises:
+    """The platform hears that no load runs; then somebody makes the strategy, and the event comes again."""
+    promises = Promises(system)
+    system.answer_without_strategy()
+    system.announce_without_strategy(1, copies=(0.0,))
+    system.simulation.run_for(5.0)
+    system.start_experiment(1)
+    settle(system)
+    promises.check_in_the_end()
+    return promises
+
+
 def an_end_before_the_start(system: System) -> Promises:
     system.event_after(0.0, "ExperimentFinished", experimentTaskId="et-1", outcome="STOPPED")
     return live(system, {"copies": [5.0]})
@@ -360,6 +381,8 @@ LIVES_OF: dict[str, list[Life]] = {
     "a_lease_for_ever": [the_machine_and_the_next_sweep_die],
     "the_engines_yes_to_a_stop_believed": [of_shape(user_stop=12.0, habit="deaf to stop")],
     "an_early_end_not_remembered": [an_end_before_the_start],
+    "a_start_without_a_strategy_not_kept": [a_start_before_there_is_a_strategy],
+    "an_answer_that_is_forgotten": [an_answer_before_there_is_a_strategy],
     "a_window_for_whoever_asks": [killed_after("OpenFaultWindow", "commit")],
     "an_abort_for_whoever_asks": [of_shape(habit="dies later", abort_on_load_failure=True)],
     "a_transition_without_its_event": [of_shape(user_stop=12.0)],

@@ -10,6 +10,7 @@ from greenlet import getcurrent
 from sqlalchemy import delete
 from tandem.adapters.database import bulk_update, tables
 from tandem.adapters.database import runs as sql_runs
+from tandem.adapters.database.announcements import SqlAnnouncements
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.leases import SqlLeases
 from tandem.adapters.database.outbox import SqlOutbox
@@ -26,7 +27,7 @@ from tandem.domain.messages import Channel, Message
 from tandem.domain.ports import StoredMessage, UnitOfWork
 from tandem.domain.task import TaskStatus
 from tandem.domain.unsettled_run import UnsettledRun
-from tandem.services import start_load, stop_load, sweep_facts
+from tandem.services import note_announcement, start_load, stop_load, sweep_facts
 from tandem.services.change_run import ChangeRun
 from tandem.services.create_task import CreateTask
 from tandem.services.place_load import PlaceLoad
@@ -206,6 +207,16 @@ def an_early_end_not_remembered(patch: pytest.MonkeyPatch) -> None:
         return create(self, uow, experiment, workflow_arn)
 
     patch.setattr(CreateTask, "_create", forgetful)
+
+
+def a_start_without_a_strategy_not_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SqlAnnouncements, "put", lambda self, announcement, *, known: None)
+
+
+def an_answer_that_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A window without a load was opened, and the next event for the experiment starts one."""
+    patch.setattr(SqlAnnouncements, "find", lambda self, owner, experiment_task_id, since: None)
+    patch.setattr(note_announcement, "_use_up", lambda uow, announced, now: True)
 
 
 def a_window_for_whoever_asks(patch: pytest.MonkeyPatch) -> None:
@@ -402,6 +413,8 @@ MUTANTS: Mapping[str, Patch] = {
         a_lease_for_ever,
         the_engines_yes_to_a_stop_believed,
         an_early_end_not_remembered,
+        a_start_without_a_strategy_not_kept,
+        an_answer_that_is_forgotten,
         a_window_for_whoever_asks,
         an_abort_for_whoever_asks,
         a_transition_without_its_event,
