@@ -20,12 +20,12 @@ import httpx
 import pytest
 
 from local.aws import AwsServices, mirror_directory
-from local.engine_process import EngineProcess
+from local.engine_process import EngineProcess, engine_silence
 from local.errors import StackError
 from local.event_journal import EventJournal
 from local.functions import FunctionRuntime
 from local.object_mirror import ObjectMirror
-from local.ports import PortInUse
+from local.ports import PortInUse, choose
 from local.settings import PROJECT, Settings, SettingsError
 from local.stack import LocalStack
 from local.template import Bucket, load_template
@@ -319,3 +319,11 @@ def test_an_event_file_that_is_no_event_is_refused(tmp_path: Path, content: str,
     assert answer.returncode == 1
     assert fault in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_an_engine_that_gives_no_sign_of_life_is_told_and_why(tmp_path: Path) -> None:
+    assert "refused" in (engine_silence(f"http://127.0.0.1:{choose(0, 'PORT')}") or "")
+    assert engine_silence("no address") is not None
+    with LocalStack(toy_settings(tmp_path)) as stack:
+        # It answers, and is no engine.
+        assert "answers 404" in (engine_silence(stack.api_url) or "")
