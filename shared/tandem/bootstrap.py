@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from tandem.services.get_statistics import GetStatistics
     from tandem.services.get_strategy import GetStrategy, QueryStrategies
     from tandem.services.get_timeseries import GetTimeseries
+    from tandem.services.judge_definition import JudgeDefinition
     from tandem.services.learn_capabilities import LearnCapabilities
     from tandem.services.learn_fault_window import LearnFaultWindow
     from tandem.services.manage_engines import ManageEngines
@@ -231,13 +232,15 @@ class Application:
         from tandem.adapters.jmx.data_file_links import link_data_files
         from tandem.adapters.jmx.thread_groups import read_thread_groups
         from tandem.adapters.jmx.url_plan import write_url_plan
+        from tandem.services.judge_run import JudgeRun
         from tandem.services.place_load import PlaceLoad
         from tandem.services.send_plan import SendPlan
         from tandem.services.start_load import StartLoadOfTask
 
         place = PlaceLoad(self.change_run, self.settings.engines, self.clock)
         send_plan = SendPlan(self.database, self.objects, write_url_plan, link_data_files, read_thread_groups)
-        return StartLoadOfTask(self.change_run, place, send_plan, self.engines, self.clock, self.settings.limits)
+        judge = JudgeRun(self.database, self.judge_definition)
+        return StartLoadOfTask(self.change_run, place, send_plan, judge, self.engines, self.clock, self.settings.limits)
 
     @cached_property
     def check_gate(self) -> "CheckGate":
@@ -456,9 +459,11 @@ class Application:
     @cached_property
     def store_upload(self) -> "StoreUpload":
         from tandem.adapters.jmx.reader import read_plan
+        from tandem.services.look_at_plan import LookAtPlan
         from tandem.services.store_upload import StoreUpload
 
-        return StoreUpload(self.database, self.objects, read_plan, self.settings.preflight, self.clock, self.ids)
+        look = LookAtPlan(read_plan, self.settings.preflight, self.capabilities)
+        return StoreUpload(self.database, self.objects, look, self.clock, self.ids)
 
     @cached_property
     def create_upload_url(self) -> "CreateUploadUrl":
@@ -470,8 +475,10 @@ class Application:
     def complete_upload(self) -> "CompleteUpload":
         from tandem.adapters.jmx.reader import read_plan
         from tandem.services.complete_upload import CompleteUpload
+        from tandem.services.look_at_plan import LookAtPlan
 
-        return CompleteUpload(self.database, self.objects, read_plan, self.settings.preflight, self.clock)
+        look = LookAtPlan(read_plan, self.settings.preflight, self.capabilities)
+        return CompleteUpload(self.database, self.objects, look, self.clock)
 
     @cached_property
     def check_health(self) -> "CheckHealth":
@@ -481,11 +488,18 @@ class Application:
 
     @cached_property
     def check_definition(self) -> "CheckDefinition":
-        from tandem.adapters.jmx.reader import read_plan
-        from tandem.adapters.jmx.url_plan import write_url_plan
         from tandem.services.check_definition import CheckDefinition
 
-        return CheckDefinition(self.database, self.objects, read_plan, write_url_plan, self.settings.preflight)
+        return CheckDefinition(self.database, self.judge_definition, self.settings.preflight)
+
+    @cached_property
+    def judge_definition(self) -> "JudgeDefinition":
+        from tandem.adapters.jmx.reader import read_plan
+        from tandem.adapters.jmx.url_plan import write_url_plan
+        from tandem.services.judge_definition import JudgeDefinition
+
+        policy = self.settings.preflight
+        return JudgeDefinition(self.objects, read_plan, write_url_plan, policy, self.capabilities)
 
     @cached_property
     def create_definition(self) -> "CreateDefinition":

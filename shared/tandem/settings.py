@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tandem.domain.engine_entry import DEFAULT_ENGINE, EngineEntry, valid_entry
+from tandem.domain.heap_size import heap_size_fault
 from tandem.domain.limits import Limits
 from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
 from tandem.domain.target import TargetAllowList
@@ -121,6 +122,7 @@ def _preflight(given: Mapping[str, str]) -> PreflightPolicy:
         targets=TargetAllowList(targets) if targets else None,
         max_threads=_limit(given, "TANDEM_MAX_THREADS"),
         max_duration_sec=_limit(given, "TANDEM_MAX_DURATION_SECONDS"),
+        max_heap=_heap(given.get("TANDEM_MAX_HEAP")),
     )
 
 
@@ -141,6 +143,15 @@ def _flag(given: Mapping[str, str], name: str) -> bool:
     if value not in {"true", "false"}:
         raise ValueError(f"{name} must be true or false, not {value!r}")
     return value == "true"
+
+
+def _heap(text: str | None) -> str | None:
+    if text is None:
+        return None
+    fault = heap_size_fault(text.strip())
+    if fault is not None:
+        raise ValueError(f"TANDEM_MAX_HEAP {fault}, not {text!r}")
+    return text.strip()
 
 
 def _limit(given: Mapping[str, str], name: str) -> int | None:

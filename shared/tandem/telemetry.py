@@ -21,6 +21,8 @@ class LogEvent(StrEnum):
     TASK_CREATED = "task_created"
     LOAD_STARTED = "load_started"
     LOAD_ADOPTED = "load_adopted"
+    PLAN_REFUSED = "plan_refused"
+    DEFINITION_JUDGED = "definition_judged"
     LOAD_NOT_STARTED = "load_not_started"
     LOAD_PROVEN = "load_proven"
     PLAN_UNREADABLE = "plan_unreadable"

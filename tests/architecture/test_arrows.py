@@ -87,6 +87,7 @@ def test_every_error_has_a_status_of_its_own_family() -> None:
         pending += kind.__subclasses__()
     internal = {"tandem.domain.injection", "tandem.services.start_load", "tandem.services.stop_load"}
     internal |= {"tandem.services.check_gate", "tandem.domain.chaosblade_box", "tandem.services.stop_box_experiment"}
+    internal |= {"tandem.services.judge_run"}
     unmapped = [
         kind.__name__
         for kind in seen - {AppError}

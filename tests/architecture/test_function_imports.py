@@ -17,6 +17,7 @@ HANDLERS = sorted(each.handler for each in load_template(PROJECT / "template.yam
 READ_WITH_THE_SETTINGS = {
     "engine_entry",
     "errors",
+    "heap_size",
     "identity",
     "limits",
     "measurements",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tandem.domain.errors import Conflict, FieldFault, NotFound
 from tandem.domain.identity import Owner
+from tandem.domain.preflight_report import PreflightReport
 
 UNTIL_THE_DURATION_ENDS = 2_147_483_647
 """Loops that outlast any duration: the engine takes no less than 1 and reads "not given" as 1 (engine-api.md)."""
@@ -80,7 +81,10 @@ class UrlCase:
 
 @dataclass(frozen=True, slots=True)
 class LoadTestDefinition:
-    """``ramp_up`` is in seconds; ``loops`` None or -1 means until the duration ends; ``heap_size`` as for ``-Xmx``."""
+    """``ramp_up`` is in seconds; ``loops`` None or -1 means until the duration ends; ``heap_size`` as for ``-Xmx``.
+
+    ``preflight`` is what was found when it was made or last changed; None for one that is older than that.
+    """
 
     definition_id: str
     owner: Owner
@@ -99,6 +103,7 @@ class LoadTestDefinition:
     heap_size: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     data_files: tuple[str, ...] = ()
+    preflight: PreflightReport | None = field(default=None, compare=False)
 
     def makes_the_load_of(self, other: "LoadTestDefinition") -> bool:
         """Whether the two differ in nothing that the load depends on; a plan uploaded again counts as another."""

@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 
 from tandem.domain.definition import Entry, LoadTestDefinition, UrlCase, endpoint_properties
 from tandem.domain.errors import FieldFault, InvalidValue
+from tandem.domain.heap_size import heap_size_fault
 from tandem.domain.target import canonical_host
 from tandem.domain.upload import UPLOAD_SCHEME
 from tandem.domain.url_plan import UrlPlan
 from tandem.domain.xml_characters import first_illegal_character
 
 _PROPERTY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_HEAP_SIZE = re.compile(r"[1-9][0-9]{0,8}[kmgKMG]")
 
 
 def name_fault(name: str) -> str | None:
@@ -39,11 +39,6 @@ def endpoint_fault(endpoint: str) -> str | None:
     if host is None:
         return "must be http(s)://host[:port][/path] with a host name or an address"
     return "must not have the port 0" if port == 0 else None
-
-
-def heap_size_fault(heap_size: str) -> str | None:
-    """What is wrong with a heap size."""
-    return None if _HEAP_SIZE.fullmatch(heap_size) else "must be digits and k, m or g, such as 512m"
 
 
 def property_faults(properties: Mapping[str, str]) -> list[FieldFault]:

@@ -1,8 +1,10 @@
 """The shape of the load that a plan makes by itself, beside the one that is asked for."""
 
+from tandem.domain.heap_size import heap_bytes
 from tandem.domain.plan_facts import PlanElement, ThreadGroupFact
-from tandem.domain.preflight_case import SHOWN, Case
-from tandem.domain.preflight_report import FindingCode, Severity
+from tandem.domain.preflight_case import SHOWN, Case, LoadShape
+from tandem.domain.preflight_policy import PreflightPolicy
+from tandem.domain.preflight_report import Finding, FindingCode, Severity
 from tandem.domain.word_list import words
 
 # Of these kinds the engine makes the load last as long as the strategy says (docs/engines.md).
@@ -11,7 +13,6 @@ _KINDS_THAT_LAST = words(
     "ArrivalsThreadGroup FreeFormArrivalsThreadGroup"
 )
 _ENDLESS = 2_147_483_647
-_HEAP_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def judge_load(case: Case) -> None:
@@ -34,7 +35,8 @@ def judge_load(case: Case) -> None:
             "and a fault meets only the group that then runs."
         )
         case.add(FindingCode.SERIALISED_GROUPS, Severity.WARN, None, message, groups=len(main))
-    _judge_heap(case)
+    if case.shape is not None:
+        case.found.extend(heap_findings(case.policy, case.shape))
 
 
 def _judge_threads(case: Case, groups: list[ThreadGroupFact], main: list[ThreadGroupFact]) -> None:
@@ -141,16 +143,14 @@ def _judge_ramp_up(case: Case, group: ThreadGroupFact) -> None:
     )
 
 
-def _judge_heap(case: Case) -> None:
-    wanted, limit = None if case.shape is None else case.shape.heap_size, case.policy.max_heap
-    if wanted is not None and limit is not None and heap_bytes(wanted) > heap_bytes(limit):
-        message = f"The heap size {wanted} is more than the {limit} that are allowed."
-        case.add(FindingCode.TOO_MUCH_HEAP, Severity.DENY, None, message, heapSize=wanted, allowed=limit)
-
-
-def heap_bytes(size: str) -> int:
-    """The bytes that a size such as ``512m`` says."""
-    return int(size[:-1]) * _HEAP_UNITS[size[-1].lower()]
+def heap_findings(policy: PreflightPolicy, shape: LoadShape) -> list[Finding]:
+    """A heap size beyond the policy's, which holds for a plan that nobody can read as well."""
+    wanted, limit = shape.heap_size, policy.max_heap
+    if wanted is None or limit is None or heap_bytes(wanted) <= heap_bytes(limit):
+        return []
+    message = f"The heap size {wanted} is more than the {limit} that are allowed."
+    values = (("heapSize", wanted), ("allowed", limit))
+    return [Finding(FindingCode.TOO_MUCH_HEAP, Severity.DENY, "heapSize", "", message, values)]
 
 
 def _written_out(group: ThreadGroupFact) -> bool:

@@ -31,7 +31,7 @@ from tandem.domain.errors import (
 )
 from tandem.domain.identity import Owner
 from tandem.rest.caller import user_of
-from tandem.rest.parameters import Parameters, read_parameters
+from tandem.rest.parameters import Document, Parameters, read_parameters
 from tandem.rest.request import Body, SentFile, body_of, file_body_of, language_of, query_of
 from tandem.telemetry import LogEvent, log, logger
 
@@ -97,6 +97,10 @@ class WholeAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Answer(Document):
+    """A result with more beside it in the envelope; a subclass adds a field ``result`` and those."""
+
+
 class Endpoint(Generic[P]):
     """A Lambda handler around a function that takes a validated call and returns the result to be shown.
 
@@ -128,6 +132,9 @@ class Endpoint(Generic[P]):
             if isinstance(result, WholeAnswer):
                 answer = _response(200, result.body, self.content_type)
                 return answer | {"headers": {**answer["headers"], **result.headers}}
+            if isinstance(result, Answer):
+                members = result.model_dump(mode="json", by_alias=True)
+                return _envelope(200, {"success": True, **members, "requestId": request_id})
             return _envelope(200, {"success": True, "result": shown(result), "requestId": request_id})
         except AppError as error:
             status = status_of(type(error))

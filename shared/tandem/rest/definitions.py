@@ -8,12 +8,16 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tandem.domain import definition_rules as rules
 from tandem.domain.definition import EngineType, Entry, LoadTestDefinition, UrlCase
 from tandem.domain.errors import FieldFault
+from tandem.domain.heap_size import heap_size_fault
 from tandem.domain.paging import Page
 from tandem.domain.ports import DefinitionFilter
+from tandem.domain.preflight_report import Severity
 from tandem.domain.url_plan import HTTP_METHODS
+from tandem.rest.app import Answer
 from tandem.rest.changes import with_defaults
 from tandem.rest.paging import Paged, PageView, page_fields
 from tandem.rest.parameters import Document, Identifier, NotNull, Parameters, Part, Structure, Text, Whole, located
+from tandem.rest.uploads import PreflightView
 from tandem.rest.views import Moment
 
 MAX_SECONDS = 86_400
@@ -62,7 +66,7 @@ ContentRef = Annotated[
     ),
     _rule(rules.content_ref_fault),
 ]
-HeapSize = Annotated[Text, Field(max_length=10, description="Such as 512m."), _rule(rules.heap_size_fault)]
+HeapSize = Annotated[Text, Field(max_length=10, description="Such as 512m."), _rule(heap_size_fault)]
 Threads = Annotated[Whole, Field(ge=1, le=100_000)]
 RampUp = Annotated[Whole, Field(ge=0, le=MAX_SECONDS, description="Seconds.")]
 Loops = Annotated[
@@ -225,7 +229,7 @@ class UrlCaseView(Document):
 
 
 class DefinitionView(Document):
-    """A load-test definition."""
+    """A load-test definition. ``preflightStatus``: the gravest of what the preflight found when it was last changed."""
 
     id: str
     name: str
@@ -240,6 +244,7 @@ class DefinitionView(Document):
     heap_size: str | None
     properties: dict[str, str]
     data_files: list[str]
+    preflight_status: Severity | None
     created_by: str
     created_at: Moment
     updated_at: Moment
@@ -263,10 +268,36 @@ class DefinitionView(Document):
             heap_size=definition.heap_size,
             properties=dict(definition.properties),
             data_files=list(definition.data_files),
+            preflight_status=None if definition.preflight is None else definition.preflight.status,
             created_by=definition.created_by,
             created_at=definition.created_at,
             updated_at=definition.updated_at,
         )
+
+
+class DefinitionDetails(DefinitionView):
+    """A definition with all that the preflight found when it was made or last changed; null: it is older than that."""
+
+    preflight: PreflightView | None
+
+    @classmethod
+    def of(cls, definition: LoadTestDefinition) -> "DefinitionDetails":
+        report = definition.preflight
+        return cls.model_construct(
+            **dict(DefinitionView.of(definition)), preflight=None if report is None else PreflightView.of(report)
+        )
+
+
+class CreatedDefinition(Answer):
+    """The new definition's id, and beside it what the preflight found."""
+
+    result: str
+    preflight: PreflightView | None
+
+    @classmethod
+    def of(cls, definition: LoadTestDefinition) -> "CreatedDefinition":
+        report = definition.preflight
+        return cls(result=definition.definition_id, preflight=None if report is None else PreflightView.of(report))
 
 
 class DefinitionPage(PageView[DefinitionView]):

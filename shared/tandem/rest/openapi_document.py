@@ -15,7 +15,7 @@ from tandem.domain.errors import (
     TooLarge,
     Unauthenticated,
 )
-from tandem.rest.app import JSON_TYPE, Endpoint, Takes, WholeAnswer, status_of
+from tandem.rest.app import JSON_TYPE, Answer, Endpoint, Takes, WholeAnswer, status_of
 from tandem.rest.request import FORM, JSON, MULTIPART
 
 Json = dict[str, Any]
@@ -138,7 +138,7 @@ def _operation(operation: Operation, schemas: Json) -> Json:
     shown: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "responses": {"200": _success(operation)} | _failures(operation),
+        "responses": {"200": _success(operation, schemas)} | _failures(operation),
     }
     if operation.method == "GET":
         if endpoint.needs_identity:
@@ -153,7 +153,7 @@ def _operation(operation: Operation, schemas: Json) -> Json:
     return shown
 
 
-def _success(operation: Operation) -> Json:
+def _success(operation: Operation, schemas: Json) -> Json:
     if operation.result is WholeAnswer:
         media = operation.endpoint.content_type.split(";")[0]
         schema: Json = {"type": "object"} if operation.endpoint.content_type == JSON_TYPE else {"type": "string"}
@@ -162,10 +162,13 @@ def _success(operation: Operation) -> Json:
         result: Json = {"$ref": _REF.format(model=operation.result.__name__)}
     else:
         result = TypeAdapter(operation.result).json_schema()
+    members: Json = {"result": result}
+    if isinstance(operation.result, type) and issubclass(operation.result, Answer):
+        members = schemas[operation.result.__name__]["properties"]
     envelope = {
         "type": "object",
-        "required": ["success", "result", "requestId"],
-        "properties": {"success": {"const": True}, "result": result, "requestId": {"type": "string"}},
+        "required": ["success", *members, "requestId"],
+        "properties": {"success": {"const": True}, **members, "requestId": {"type": "string"}},
     }
     return {"description": "Done.", "content": {JSON: {"schema": envelope}}}
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-from tandem.domain.definition import Entry, LoadTestDefinition, UrlCase
+from tandem.domain.definition import Entry, LoadTestDefinition
 from tandem.domain.definition_rules import definition_faults
-from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
-from tandem.domain.plan_facts import PlanFacts, PlanReader
-from tandem.domain.ports import Database, ObjectStore
-from tandem.domain.preflight import judge
-from tandem.domain.preflight_policy import CodePolicy, PreflightPolicy
-from tandem.domain.preflight_report import TestPlanDenied
-from tandem.domain.upload import UPLOAD_SCHEME, Upload, UploadKind, UploadMissing
-from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
+from tandem.domain.errors import FieldFault, InvalidValue
+from tandem.domain.ports import Database
+from tandem.domain.preflight_policy import PreflightPolicy
+from tandem.domain.preflight_report import PreflightReport, Severity, TestPlanDenied
+from tandem.domain.upload import Upload, UploadKind, UploadMissing
+from tandem.services.judge_definition import JudgeDefinition, is_on_engine, referred_uploads, shape_of
+from tandem.telemetry import LogEvent, log
 
 _CALLED = {UploadKind.PLAN: "a test plan", UploadKind.DATA: "a data file"}
 
@@ -19,28 +18,21 @@ _CALLED = {UploadKind.PLAN: "a test plan", UploadKind.DATA: "a data file"}
 class CheckDefinition:
     """Reads the plan where it lies, in pieces; nothing is written."""
 
-    def __init__(
-        self,
-        database: Database,
-        objects: ObjectStore,
-        read_plan: PlanReader,
-        write_url_plan: UrlPlanWriter,
-        policy: PreflightPolicy,
-    ) -> None:
+    def __init__(self, database: Database, judge: JudgeDefinition, policy: PreflightPolicy) -> None:
         self._database = database
-        self._objects = objects
-        self._read_plan = read_plan
-        self._write_url_plan = write_url_plan
+        self._judge = judge
         self._policy = policy
 
-    def __call__(self, definition: LoadTestDefinition) -> None:
-        """Raises InvalidValue, UploadMissing (somebody else's too), TestPlanDenied, StorageUnavailable."""
+    def __call__(self, definition: LoadTestDefinition) -> PreflightReport:
+        """What is found that does not refuse it.
+
+        Raises InvalidValue, UploadMissing (somebody else's too), TestPlanDenied, StorageUnavailable.
+        """
         faults = definition_faults(definition)
         if faults:
             raise InvalidValue("One or more parameters are wrong.", faults)
-        if definition.entry is Entry.JMX and not (definition.content_ref or "").startswith(UPLOAD_SCHEME):
+        if is_on_engine(definition):
             self._check_plan_on_engine(definition)
-            return
         uploads = self._uploads(definition)
         names = [uploads[path].original_file_name for path in definition.data_files]
         if len(set(names)) != len(names):
@@ -48,33 +40,17 @@ class CheckDefinition:
                 "One or more parameters are wrong.",
                 [FieldFault("dataFiles", "must not hold two files of the same name: the plan could not tell them")],
             )
-        report = judge(
-            self._facts(definition, uploads),
-            self._policy,
-            _properties(definition),
-            definition.endpoint,
-            data_files=names,
+        report = self._judge(definition, uploads, shape_of(definition))
+        codes = sorted({finding.code for finding in report.findings if finding.severity is not Severity.OK})
+        log(
+            LogEvent.DEFINITION_JUDGED,
+            definition_id=definition.definition_id,
+            status=report.status,
+            findings=", ".join(codes),
         )
         if report.denials:
             raise TestPlanDenied("contentRef" if definition.entry is Entry.JMX else "urlCase", report.denials)
-
-    def _facts(self, definition: LoadTestDefinition, uploads: Mapping[str, Upload]) -> PlanFacts:
-        if definition.entry is Entry.JMX:
-            plan = uploads[definition.content_ref or ""]
-            try:
-                return self._read_plan(self._objects.read(plan.object_key))
-            except InvalidTestPlan as refused:
-                raise refused.at("contentRef") from refused
-        written = UrlPlan(
-            name=definition.name,
-            endpoint=definition.endpoint,
-            case=definition.url_case or UrlCase(),
-            threads=definition.threads,
-            ramp_up_sec=definition.ramp_up,
-            loops=definition.loops,
-            duration_sec=1,
-        )
-        return self._read_plan([self._write_url_plan(written)])
+        return report
 
     def _check_plan_on_engine(self, definition: LoadTestDefinition) -> None:
         """Such a plan cannot be read from here: under a strict policy it cannot be let through unseen."""
@@ -83,7 +59,7 @@ class CheckDefinition:
             raise InvalidValue(
                 "One or more parameters are wrong.", [FieldFault("threads", f"must be at most {limit} by the policy")]
             )
-        if self._policy.targets is not None or self._policy.code is CodePolicy.DENY:
+        if self._policy.wants_to_read:
             raise InvalidValue(
                 "One or more parameters are wrong.",
                 [FieldFault("contentRef", "must be an uploaded plan: the policy wants to read it before it runs")],
@@ -91,9 +67,7 @@ class CheckDefinition:
 
     def _uploads(self, definition: LoadTestDefinition) -> Mapping[str, Upload]:
         """The plan's and the data files' uploads, by path."""
-        wanted = [("dataFiles", path, UploadKind.DATA) for path in definition.data_files]
-        if definition.entry is Entry.JMX:
-            wanted.append(("contentRef", definition.content_ref or "", UploadKind.PLAN))
+        wanted = referred_uploads(definition)
         paths = {path for _, path, _ in wanted}
         found = self._database.read(lambda uow: uow.uploads.get_many(definition.owner, paths)) if paths else {}
         missing = [path for _, path, _ in wanted if path not in found]
@@ -107,13 +81,3 @@ class CheckDefinition:
         if faults:
             raise InvalidValue("One or more parameters are wrong.", faults)
         return found
-
-
-def _properties(definition: LoadTestDefinition) -> Mapping[str, str]:
-    """What reaches the plan: the definition's own properties, and those that the engine makes of the load's shape."""
-    return {
-        **definition.plan_properties,
-        "threads": str(definition.threads),
-        "rampUp": str(definition.ramp_up),
-        "loops": str(definition.engine_loops),
-    }

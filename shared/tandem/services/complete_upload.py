@@ -5,14 +5,12 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from tandem.domain.clock import Clock
-from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
+from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.identity import Owner
-from tandem.domain.plan_facts import PlanReader
 from tandem.domain.ports import Database, ObjectStore, UnitOfWork
-from tandem.domain.preflight import judge
-from tandem.domain.preflight_policy import PreflightPolicy
-from tandem.domain.preflight_report import PreflightReport, TestPlanDenied
+from tandem.domain.preflight_report import PreflightReport
 from tandem.domain.upload import StoredObject, Upload, UploadKind, UploadMissing, kind_of, owner_label, split_path
+from tandem.services.look_at_plan import LookAtPlan
 from tandem.services.store_upload import StoredUpload
 
 FIELD = "uploadPath"
@@ -21,13 +19,10 @@ FIELD = "uploadPath"
 class CompleteUpload:
     """Safe to repeat. What was looked at is copied away from where the user's signed request can still write."""
 
-    def __init__(
-        self, database: Database, objects: ObjectStore, read_plan: PlanReader, policy: PreflightPolicy, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, look: LookAtPlan, clock: Clock) -> None:
         self._database = database
         self._objects = objects
-        self._read_plan = read_plan
-        self._policy = policy
+        self._look = look
         self._clock = clock
 
     def __call__(self, owner: Owner, upload_path: str) -> StoredUpload:
@@ -35,10 +30,10 @@ class CompleteUpload:
         known = self._database.read(lambda uow: uow.uploads.get(owner, upload_path))
         if known is not None:
             content = _Digested(self._objects.read(known.object_key))
-            return StoredUpload(known, self._look(known, content))
+            return StoredUpload(known, self._report(known, content))
         pending, found = self._pending(owner, upload_path)
         content = _Digested(self._objects.read(pending.incoming_key, found.version))
-        report = self._look(pending, content)
+        report = self._report(pending, content)
         content.read_rest()
         upload = _checked(pending, found, content)
         self._objects.copy(upload.incoming_key, found.version, upload.object_key)
@@ -70,16 +65,8 @@ class CompleteUpload:
             raise UploadMissing(f"There is no upload {upload_path!r}, or its file has not been sent yet.")
         return pending, found
 
-    def _look(self, upload: Upload, content: Iterable[bytes]) -> PreflightReport | None:
-        if upload.kind is UploadKind.DATA:
-            return None
-        try:
-            report = judge(self._read_plan(content), self._policy)
-        except InvalidTestPlan as refused:
-            raise refused.at(FIELD) from refused
-        if report.denials:
-            raise TestPlanDenied(FIELD, report.denials)
-        return report
+    def _report(self, upload: Upload, content: Iterable[bytes]) -> PreflightReport | None:
+        return None if upload.kind is UploadKind.DATA else self._look(content, FIELD)
 
 
 class _Digested:

@@ -1,6 +1,7 @@
 """Create a load-test definition."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tandem.domain.clock import Clock, Ids
@@ -18,8 +19,11 @@ class CreateDefinition:
         self._clock = clock
         self._ids = ids
 
-    def __call__(self, owner: Owner, content: Mapping[str, Any]) -> str:
-        """Store a definition and return its id. Raises DefinitionNameTaken and what the check raises."""
+    def __call__(self, owner: Owner, content: Mapping[str, Any]) -> LoadTestDefinition:
+        """Store a definition with what the preflight says, and return it.
+
+        Raises DefinitionNameTaken and what the check raises.
+        """
         now = self._clock.now()
         definition = LoadTestDefinition(
             definition_id=self._ids.new("ldef_"),
@@ -29,7 +33,7 @@ class CreateDefinition:
             updated_at=now,
             **content,
         )
-        self._check(definition)
+        definition = replace(definition, preflight=self._check(definition))
 
         def work(uow: UnitOfWork) -> None:
             # A commit whose answer was lost is found here by its id, not mistaken for somebody else's name.
@@ -41,4 +45,4 @@ class CreateDefinition:
                 raise DefinitionNameTaken(definition.name)
 
         self._database.write(work)
-        return definition.definition_id
+        return definition

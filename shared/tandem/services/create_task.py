@@ -1,6 +1,7 @@
 """Steps 1 and 2: find the experiment's strategy, and give the experiment task its one load-test task."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tandem.domain.announcement import NoLoadCode
@@ -103,7 +104,7 @@ class CreateTask:
         )
         fresh.create_task(
             self._ids.new("ldtask_"),
-            RunPlan(strategy, definition),
+            RunPlan(strategy, replace(definition, preflight=None)),
             self._start_due(fresh, strategy, now),
             now,
         )

@@ -30,6 +30,7 @@ from tandem.domain.load_part import LoadPart
 from tandem.domain.upload import UploadMissing
 from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.services.change_run import ChangeRun
+from tandem.services.judge_run import JudgeRun, TestPlanRefused
 from tandem.services.place_load import PlaceLoad
 from tandem.services.send_plan import SendPlan
 from tandem.telemetry import LogEvent, log, warn
@@ -56,6 +57,7 @@ class StartLoadOfTask:
         change: ChangeRun,
         place: PlaceLoad,
         send_plan: SendPlan,
+        judge: JudgeRun,
         engines: LoadEngines,
         clock: Clock,
         limits: Limits,
@@ -63,6 +65,7 @@ class StartLoadOfTask:
         self._change = change
         self._place = place
         self._send_plan = send_plan
+        self._judge = judge
         self._engines = engines
         self._clock = clock
         self._limits = limits
@@ -78,7 +81,12 @@ class StartLoadOfTask:
             if any(part.unanswered for part in run.load_parts):
                 run = self._find(run)
             if run.next_step() == NextStep.CONTINUE and run.started_task.execution_id is None:
+                # Stored before a policy was tightened, or meant for another engine: what holds is what is so now.
+                if all(part.execution_id is None for part in run.load_parts):
+                    self._judge(run)
                 run = self._start(run)
+        except TestPlanRefused as refusal:
+            run = self._give_up(run, refusal.message)
         except (EngineRefused, UploadMissing) as refusal:
             run = self._give_up(run, f"the engine did not start the load: {refusal.message}")
         except (EngineUnavailable, StorageUnavailable) as trouble:

@@ -4,14 +4,12 @@ import hashlib
 from dataclasses import dataclass
 
 from tandem.domain.clock import Clock, Ids
-from tandem.domain.errors import FieldFault, InvalidTestPlan, InvalidValue
+from tandem.domain.errors import FieldFault, InvalidValue
 from tandem.domain.identity import Owner
-from tandem.domain.plan_facts import PlanFacts, PlanReader
 from tandem.domain.ports import Database, ObjectStore
-from tandem.domain.preflight import judge
-from tandem.domain.preflight_policy import PreflightPolicy
-from tandem.domain.preflight_report import PreflightReport, TestPlanDenied
+from tandem.domain.preflight_report import PreflightReport
 from tandem.domain.upload import Upload, UploadKind, check_file_name, content_type_of
+from tandem.services.look_at_plan import LookAtPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +25,13 @@ class StoreUpload:
         self,
         database: Database,
         objects: ObjectStore,
-        read_plan: PlanReader,
-        policy: PreflightPolicy,
+        look: LookAtPlan,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._database = database
         self._objects = objects
-        self._read_plan = read_plan
-        self._policy = policy
+        self._look = look
         self._clock = clock
         self._ids = ids
 
@@ -49,9 +45,7 @@ class StoreUpload:
         if not content:
             raise InvalidValue("The file is empty.", [FieldFault("file", "is empty")])
         if kind is UploadKind.PLAN:
-            report = judge(self._facts(content), self._policy)
-            if report.denials:
-                raise TestPlanDenied("file", report.denials)
+            report = self._look([content], "file")
         upload = Upload(
             upload_id=self._ids.new("upload_"),
             owner=owner,
@@ -65,9 +59,3 @@ class StoreUpload:
         self._objects.put(upload.object_key, content, content_type_of(kind, upload.file_name))
         self._database.write(lambda uow: uow.uploads.add(upload))
         return StoredUpload(upload, report)
-
-    def _facts(self, content: bytes) -> PlanFacts:
-        try:
-            return self._read_plan([content])
-        except InvalidTestPlan as refused:
-            raise refused.at("file") from refused

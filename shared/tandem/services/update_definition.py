@@ -31,7 +31,7 @@ class UpdateDefinition:
             if current is None:
                 raise DefinitionNotFound(definition_id)
             wanted = replace(current, **changes, updated_at=self._clock.now())
-            self._check(wanted)
+            wanted = replace(wanted, preflight=self._check(wanted))
             if self._saved(current, wanted):
                 return wanted
         raise DefinitionChanged(definition_id)

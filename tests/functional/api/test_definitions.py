@@ -28,6 +28,8 @@ def test_a_definition_is_created_with_defaults_and_can_be_read(api: Api, definit
     assert shown.pop("updatedAt") == created_at
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", created_at)
     assert shown == {
+        "preflight": {"status": "OK", "findings": []},
+        "preflightStatus": "OK",
         "id": new_id,
         "name": "checkout",
         "engineType": "JMETER",
@@ -222,7 +224,10 @@ def test_an_update_changes_only_what_is_sent(api: Api, definition_fields: dict[s
 
     after = api.post("update_load_test_definition", id=new_id, threads=9, loops=None, name="").result
 
-    assert after == {**before, "threads": 9, "loops": None, "updatedAt": after["updatedAt"]}
+    assert [finding["code"] for finding in before["preflight"]["findings"]] == ["FINITE_LOOPS"]
+    no_findings = {"status": "OK", "findings": []}
+    changed = {"threads": 9, "loops": None, "updatedAt": after["updatedAt"], "preflight": no_findings}
+    assert after == {**before, **changed}
     assert after == api.get("get_load_test_definition", id=new_id).result
     reset = api.post("update_load_test_definition", id=new_id, threads=None, properties=None, heapSize=None).result
     assert (reset["threads"], reset["properties"], reset["heapSize"]) == (1, {}, None)

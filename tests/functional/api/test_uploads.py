@@ -118,4 +118,4 @@ def test_a_plan_with_code_is_let_through_with_a_warning(api: Api) -> None:
 
     assert preflight["status"] == "WARN"
     assert "CODE_ELEMENT" in {finding["code"] for finding in preflight["findings"]}
-    assert {"code", "severity", "element", "path", "message"} == set(preflight["findings"][0])
+    assert {"code", "severity", "element", "path", "message", "values"} == set(preflight["findings"][0])

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from tandem.adapters.database import tables
-from tandem.adapters.database.documents import URL_CASE, to_json
+from tandem.adapters.database.documents import PREFLIGHT, URL_CASE, to_json
 from tandem.domain.definition import EngineType, Entry, LoadTestDefinition
 from tandem.domain.identity import Owner
 from tandem.domain.paging import Page, PageRequest
@@ -109,6 +109,7 @@ def _content(definition: LoadTestDefinition) -> dict[str, Any]:
         "heap_size": definition.heap_size,
         "properties": to_json(dict(definition.properties)),
         "data_files": to_json(list(definition.data_files)),
+        "preflight": None if definition.preflight is None else PREFLIGHT.dump_json(definition.preflight).decode(),
     }
 
 
@@ -131,4 +132,5 @@ def _definition(row: Row[Any]) -> LoadTestDefinition:
         heap_size=row.heap_size,
         properties=json.loads(row.properties),
         data_files=tuple(json.loads(row.data_files)),
+        preflight=None if row.preflight is None else PREFLIGHT.validate_json(row.preflight),
     )

@@ -91,6 +91,7 @@ definition = Table(
     Column("heap_size", String(16)),
     Column("properties", _DOCUMENT, nullable=False),
     Column("data_files", _DOCUMENT, nullable=False),
+    Column("preflight", _DOCUMENT),
     Column("created_by", String(64), nullable=False),
     Column("live", SmallInteger),
     UniqueConstraint("definition_id", name="uk_definition_id"),

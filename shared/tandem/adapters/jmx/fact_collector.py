@@ -314,6 +314,8 @@ class FactCollector:
         elif alias not in HARMLESS_ELEMENTS and not alias.startswith(CODE_ELEMENT_PREFIXES):
             self._add(self._unlisted, UnlistedFact(where, f"the element {alias}"))
         for row in self._rows:
+            if row.java_class:
+                self._use(row.java_class, where, is_function=False)
             row_alias = element_alias(row.java_class)
             if row_alias is None:
                 self._add(self._unlisted, UnlistedFact(opened, f"the inner element {row.java_class[:200] or '(none)'}"))
