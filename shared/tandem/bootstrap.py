@@ -148,8 +148,11 @@ class Application:
         return LearnCapabilities(self.engines, self.clock)
 
     @cached_property
-    def connect_engine(self) -> "Callable[[str], LoadEngine]":
-        """What makes the client of an engine at a URL; all engines take the same token."""
+    def connect_engine(self) -> "Callable[[str, str], LoadEngine]":
+        """What makes the client of an engine by its name and URL.
+
+        The secret holds the token of each engine, such as ``token.b``, and ``token`` for those without their own.
+        """
         from zoneinfo import ZoneInfo
 
         from tandem.adapters.engine.client import HttpLoadEngine
@@ -157,12 +160,23 @@ class Application:
         from tandem.adapters.engine.settings import EngineSettings
 
         arn = self.settings.engine_token_secret_arn
-        read_token = None if arn is None else lambda: self._secret(arn, "token")["token"]
-        token = None if read_token is None else read_token()
         zone = ZoneInfo(self.settings.engine_zone)
 
-        def connect(url: str) -> "LoadEngine":
-            settings = EngineSettings(base_url=url, token=token, read_token=read_token, zone=zone)
+        def token_of(name: str, secret: "Mapping[str, str]") -> str:
+            return secret.get(f"token.{name}") or secret["token"]
+
+        known = None if arn is None else self._secret(arn, "token")
+
+        def connect(name: str, url: str) -> "LoadEngine":
+            if known is None:
+                settings = EngineSettings(base_url=url, zone=zone)
+            else:
+                settings = EngineSettings(
+                    base_url=url,
+                    token=token_of(name, known),
+                    read_token=lambda: token_of(name, self._secret(arn, "token")),
+                    zone=zone,
+                )
             return MeasuredEngine(HttpLoadEngine(settings), self.meter)
 
         return connect

@@ -250,7 +250,7 @@ class SimulatedPool(EnginePool):
         simulation: Simulation,
         database: SqlDatabase,
         from_settings: Mapping[str, str],
-        connect: Callable[[str], LoadEngine],
+        connect: Callable[[str, str], LoadEngine],
         clock: SimulatedClock,
     ) -> None:
         super().__init__(database, from_settings, connect, clock)

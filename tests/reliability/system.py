@@ -163,7 +163,7 @@ class System:
             engine: LoadEngine = self._http_engine
         else:
             engine = SimulatedEngine(self.transport)
-        ports["connect_engine"] = lambda url: next(
+        ports["connect_engine"] = lambda _name, url: next(
             (SimulatedEngine(side.transport) for side in self.sides[1:] if side.url == url), engine
         )
         ports["engines"] = SimulatedPool(

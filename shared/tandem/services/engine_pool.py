@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 
 class EnginePool:
-    """``from_settings``: the engines that the settings name, by name. ``connect`` makes the client of a URL."""
+    """``from_settings``: the engines that the settings name, by name. ``connect`` makes a client of name and URL."""
 
     def __init__(
         self,
         database: Database,
         from_settings: Mapping[str, str],
-        connect: Callable[[str], LoadEngine],
+        connect: Callable[[str, str], LoadEngine],
         clock: Clock,
     ) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class EnginePool:
         self._connect = connect
         self._clock = clock
         self._lock = Lock()
-        self._clients: dict[str, LoadEngine] = {}
+        self._clients: dict[tuple[str, str], LoadEngine] = {}
         self._known: list[PooledEngine] | None = None
         self._read_at: datetime | None = None
 
@@ -57,9 +57,10 @@ class EnginePool:
         if found is None:
             raise EngineNotInPool(f"the engine {name} is not in the pool")
         with self._lock:
-            if found.url not in self._clients:
-                self._clients[found.url] = self._connect(found.url)
-            return self._clients[found.url]
+            client = (found.name, found.url)
+            if client not in self._clients:
+                self._clients[client] = self._connect(found.name, found.url)
+            return self._clients[client]
 
     def survey(self, wanted: Mapping[str, Sequence[str]], budget_seconds: float) -> Mapping[str, Survey]:
         """Every engine of the pool and every one that is named, side by side, each within the budget."""
