@@ -179,7 +179,9 @@ class GeneratorWatch:
         died = _DEATH.search(line) is not None and (exhausted or not ending)
         self._deaths[number] += died
         self._memory_signs[number] += exhausted
-        if (died or exhausted) and self._first_death is None:
+        # The line that names the error says more than the one that only says that a thread ended with one.
+        says_more = exhausted and b"OutOfMemoryError" not in (self._first_death or "").encode()
+        if says_more or (died and self._first_death is None):
             self._first_death = " ".join(line.decode("utf-8", errors="replace").split())[:_LONGEST_DEATH]
 
 

@@ -30,7 +30,7 @@ def test_a_death_that_log_and_output_tell_counts_once(watch: GeneratorWatch, tmp
     figures = watch.figures(4)
     assert (figures["threadDeaths"], figures["outOfMemory"], figures["droppedConnections"]) == (3, 3, 4)
     assert watch.broke == "OutOfMemoryError: raise heapSize (3 threads of JMeter died)"
-    assert figures["firstDeath"].startswith("2026-11-29 12:00:01,000 ERROR o.a.j.JMeter: Uncaught exception")
+    assert figures["firstDeath"] == "java.lang.OutOfMemoryError: Java heap space"
 
 
 def test_lines_are_read_once_and_half_a_line_waits(watch: GeneratorWatch, tmp_path: Path) -> None:
