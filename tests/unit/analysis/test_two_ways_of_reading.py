@@ -51,14 +51,15 @@ texts = st.one_of(
 messages = st.one_of(
     texts, st.just("Number of samples in transaction : 3, failing samples : 0"), st.just("Number of s")
 )
+threads_of_groups = st.builds(
+    "{}{} {}-{}".format,
+    st.sampled_from(["", "", "host:1099-"]),
+    st.sampled_from(["Users, of prod", "Prepare 1-1", '"Clean-up"', "Others", ""]),
+    st.integers(1, 3),
+    st.integers(1, 10**4),
+)
 threads = st.one_of(
-    st.builds(
-        "{}{} {}-{}".format,
-        st.sampled_from(["", "", "host:1099-"]),
-        st.sampled_from(["Users, of prod", "Prepare 1-1", '"Clean-up"', "Others", ""]),
-        st.integers(1, 3),
-        st.integers(1, 10**4),
-    ),
+    threads_of_groups,
     st.sampled_from(["", "Prepare 1-1", "Prepare 1-1 1-", "Prepare 1-1  1-1", "Prepare 1-1 1-12345678901", '"', "1-1"]),
     texts,
 )
@@ -94,7 +95,7 @@ near_samples = st.builds(
     success=st.booleans(),
     code=st.sampled_from(["200", "503"]),
     message=st.sampled_from(["OK", "Busy, later", "Number of samples in transaction : 3, failing samples : 0"]),
-    thread=threads,
+    thread=threads_of_groups,
 )
 columns = st.permutations(DEFAULT_HEADER).flatmap(
     lambda order: st.integers(0, len(order)).map(
