@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON_OF_VENV := .venv/bin/python
 JMX ?=
+DATABASE ?=
 TARGET ?=
 FILE ?=
 ENGINES ?=
@@ -18,7 +19,7 @@ EVENT ?=
 VERSIONS ?= 3.12 3.13
 QUICK := not jmeter and not slow and not database
 QUICK_FUNCTIONAL := $(addprefix tests/functional/api/test_,strategies.py task_results.py identity.py run_experiment.py)
-export PYTHON JMX TARGET FILE ENGINES JWT_ISSUER JWT_AUDIENCE CORS_ORIGINS
+export PYTHON JMX TARGET DATABASE FILE ENGINES JWT_ISSUER JWT_AUDIENCE CORS_ORIGINS
 
 .PHONY: help
 help: ## list the targets
@@ -28,12 +29,12 @@ help: ## list the targets
 	@echo "PYTHON=/path/to/python3 chooses the interpreter of .venv (default: the newest from 3.11 on)."
 
 .PHONY: demo
-demo: need-demo setup-local ## run a demo experiment, about a minute and a half; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own
-	@$(PYTHON_OF_VENV) -m local demo $(if $(JMX),--jmx "$$JMX") $(if $(TARGET),--target "$$TARGET")
+demo: need-demo setup-local setup-database ## run a demo experiment, about a minute and a half; JMX=my.jmx TARGET=http://127.0.0.1:9000 take your own; DATABASE=mysql
+	@$(PYTHON_OF_VENV) -m local demo $(if $(JMX),--jmx "$$JMX") $(if $(TARGET),--target "$$TARGET") $(if $(DATABASE),--database "$$DATABASE")
 
 .PHONY: up
-up: setup-local ## start the whole stack on this machine; Ctrl-C stops it; ENGINES=2 starts two engines
-	@exec $(PYTHON_OF_VENV) -m local up $(if $(ENGINES),--engines "$$ENGINES")
+up: setup-local setup-database ## start the whole stack on this machine; Ctrl-C stops it; ENGINES=2, DATABASE=mysql or mariadb
+	@exec $(PYTHON_OF_VENV) -m local up $(if $(ENGINES),--engines "$$ENGINES") $(if $(DATABASE),--database "$$DATABASE")
 
 .PHONY: engine
 engine: setup-local ## start the JMeter engine alone, on port 8008; Ctrl-C stops it
@@ -128,7 +129,11 @@ need-demo:
 need-test:
 	@scripts/check_prerequisites.sh test
 
-.PHONY: setup-local setup-dev setup-jmeter setup-databases setup-mysql setup-mariadb setup-chromium setup-deploy
+.PHONY: setup-database setup-local setup-dev setup-jmeter setup-databases setup-mysql setup-mariadb setup-chromium setup-deploy
+# The server that DATABASE asks for; SQLite needs none.
+setup-database:
+	@case "$(DATABASE)" in mysql) scripts/need_mysql.sh ;; mariadb) scripts/need_mariadb.sh ;; esac
+
 setup-local:
 	@scripts/setup_venv.sh local jmeter
 

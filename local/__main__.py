@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from local.demo.failure import DemoFailure
 from local.engine_process import engine_environment, engine_silence
 from local.errors import StackError
@@ -21,7 +23,7 @@ from local.put_event import EventFileError, EventSender
 from local.resolve import TemplateError
 from local.sample import make_sample
 from local.sample_shop import SampleShop
-from local.settings import PROJECT, Settings, SettingsError
+from local.settings import PROJECT, ServerKind, Settings, SettingsError
 from local.template import LOCAL_BUS_NAME
 
 
@@ -32,6 +34,7 @@ def main(arguments: list[str]) -> int:
     start = commands.add_parser("up", help="start the whole stack; Ctrl-C stops it")
     start.add_argument("--engines", default="1", help="how many engines to start: 1 to 8")
     start.add_argument("--no-shop", action="store_true", help="without the small shop that `make sample` puts load on")
+    _add_database(start)
     commands.add_parser("engine", help="start the engine alone")
     put_event = commands.add_parser("put-event", help="put an event file on the bus of a running stack")
     put_event.add_argument("file", type=Path)
@@ -40,14 +43,17 @@ def main(arguments: list[str]) -> int:
     demo = commands.add_parser("demo", help="run one experiment with its load, from the first event to the table")
     demo.add_argument("--jmx", type=Path, help="your own test plan instead of examples/checkout.jmx")
     demo.add_argument("--target", help="your own system on this machine, such as http://127.0.0.1:9000")
+    _add_database(demo)
     options = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment(os.environ)
         if options.command == "up":
-            return up(replace(settings, engines=_engines(options.engines)), with_shop=not options.no_shop)
+            settings = replace(settings, engines=_engines(options.engines), database_server=_server(options.database))
+            return up(settings, with_shop=not options.no_shop)
         if options.command == "engine":
             return run_engine(settings)
         if options.command == "demo":
+            settings = replace(settings, database_server=_server(options.database))
             return demonstrate(settings, options.jmx, options.target)
         if options.command == "sample":
             make_sample(settings, options.target, _say)
@@ -57,6 +63,23 @@ def main(arguments: list[str]) -> int:
         print(f"error: {exc}", file=sys.stderr)  # noqa: T201 - a command line's own output
         return 1
     return 0
+
+
+def _add_database(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--database",
+        default="sqlite",
+        help="sqlite, mysql or mariadb, with its data in the state directory; TANDEM_DATABASE_URL names another one",
+    )
+
+
+def _server(database: str) -> ServerKind | None:
+    """Raises SettingsError."""
+    if database == "sqlite":
+        return None
+    if database not in set(ServerKind):
+        raise SettingsError(f"DATABASE must be sqlite, mysql or mariadb, not {database!r}")
+    return ServerKind(database)
 
 
 def up(settings: Settings, *, with_shop: bool = True) -> int:
@@ -80,6 +103,7 @@ def up(settings: Settings, *, with_shop: bool = True) -> int:
             f"  AWS     {stack.aws_url}   (EventBridge bus {LOCAL_BUS_NAME})",
             *[f"  engine  {url}" for url in (stack.engine_url, *stack.more_engines.values())],
             *([] if shop is None else [f"  shop    {shop.url}   (a small system to load: make sample)"]),
+            f"  data    {_shown(stack.settings)}",
             f"  state   {settings.state_directory}",
         )
         silent = engine_silence(settings.engine_url) if settings.engine_url else None
@@ -97,6 +121,11 @@ def _engines(text: str) -> int:
     if text not in set("12345678"):
         raise SettingsError(f"ENGINES must be a whole number from 1 to 8, not {text!r}")
     return int(text)
+
+
+def _shown(settings: Settings) -> str:
+    """The database's URL without a password."""
+    return make_url(settings.effective_database_url).render_as_string(hide_password=True)
 
 
 def run_engine(settings: Settings) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import os
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from local.settings import PROJECT
+from local.settings import PROJECT, ServerKind
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -28,13 +27,6 @@ _INITIALISED = "initialised"
 
 class NoServer(Exception):
     """The server is not on this machine, or does not start; the message says how to have one."""
-
-
-class ServerKind(enum.StrEnum):
-    """What can be started."""
-
-    MYSQL = "mysql"
-    MARIADB = "mariadb"
 
 
 class DatabaseServer:
@@ -78,7 +70,7 @@ class DatabaseServer:
             return
         shutil.rmtree(self._directory / "data", ignore_errors=True)
         if self._kind is ServerKind.MYSQL:
-            command = [*self._command(), "--initialize-insecure"]
+            command = [*self._command(), *self._options, "--initialize-insecure"]
         else:
             command = [
                 _on_path("mariadb-install-db"),

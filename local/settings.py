@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 MAX_SYNC_SECONDS = 900  # the longest DelaySeconds of SQS
+
+
+class ServerKind(enum.StrEnum):
+    """The database servers that can be started."""
+
+    MYSQL = "mysql"
+    MARIADB = "mariadb"
 
 
 class SettingsError(Exception):
@@ -20,6 +28,7 @@ class Settings:
 
     `variables` is the user's environment: a variable that the template gives to a function is taken from here when
     it begins with TANDEM_. `engines` is how many are started, on ports from `engine_port` on.
+    `database_server` is started for the stack, with its data in the state directory, and ended with it.
     `wait_scale` shortens Step Functions' waits and retries, for tests. `plain_log`: the functions log for people.
     """
 
@@ -32,6 +41,7 @@ class Settings:
     start_engine: bool = True
     engines: int = 1
     database_url: str | None = None
+    database_server: ServerKind | None = None
     sync_seconds: int = 30
     state_directory: Path = PROJECT / ".tandem"
     wait_scale: float = 1.0

@@ -13,11 +13,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import IO, Any
 
-import alembic.command
-import alembic.config
 import alembic.util
 import boto3
 from botocore.config import Config
@@ -27,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from local.aws import AwsServices, mirror_directory
 from local.box import BOX_PASSWORD, box_parameters, keep_box_login
+from local.database_server import DatabaseServer, NoServer
 from local.engine_process import EngineProcess
 from local.environment import aws_environment, process_environment
 from local.errors import StackError
@@ -40,7 +40,7 @@ from local.ports import choose, listen
 from local.queues import QueuePollers
 from local.resolve import REGION
 from local.schedules import Pace, Schedules
-from local.settings import PROJECT, Settings
+from local.settings import PROJECT, ServerKind, Settings
 from local.template import LOCAL_BUS_NAME, load_template
 from local.timers import Timers
 
@@ -61,6 +61,8 @@ _READY_SECONDS = 90.0
 _DRAIN_SECONDS = 5.0
 _POLLER_SECONDS = 2.0
 _EXPIRE_EVERY_SECONDS = 3600.0
+_LONGEST_CHANGE_OF_SCHEMA = 600
+"""Seconds for one statement."""
 _one_at_a_time = threading.Lock()
 
 
@@ -134,6 +136,8 @@ class LocalStack:
         defer(aws_listener.close)
         self.api_url = f"http://127.0.0.1:{api_listener.getsockname()[1]}"
         self.aws_url = f"http://127.0.0.1:{aws_listener.getsockname()[1]}"
+        if settings.database_server is not None:
+            settings = self.settings = self._with_server(settings, settings.database_server)
         if settings.start_engine:
             self._engines = [self._new_engine(number) for number in range(settings.engines)]
             self.engine_url = self._engines[0].url
@@ -229,17 +233,44 @@ class LocalStack:
                 "or set TANDEM_STATE_DIR and other ports"
             ) from exc
 
+    def _with_server(self, settings: Settings, kind: ServerKind) -> Settings:
+        """Starts the database server, and names it in the settings."""
+        if settings.database_url is not None:
+            raise StackError(f"TANDEM_DATABASE_URL and DATABASE={kind} name two databases: take one of them away")
+        server = DatabaseServer(kind, settings.state_directory / kind)
+        # Deferred first, so it is ended last.
+        self._cleanup.callback(server.close)
+        began = time.monotonic()
+        try:
+            server.start()
+        except NoServer as exc:
+            raise StackError(str(exc)) from exc
+        _log.info("%s ready after %.1f s", kind, time.monotonic() - began)
+        return replace(settings, database_url=server.create_database("tandem"))
+
     def _migrate(self) -> None:
-        """Brings the database to the newest schema; a template without migrations beside it has no database."""
-        configuration_file = self.settings.template.parent / "migrations" / "alembic.ini"
-        if not configuration_file.exists():
+        """Brings the database to the newest schema; a template without migrations beside it has no database.
+
+        Two stacks that start on one database take turns.
+        """
+        directory = self.settings.template.parent / "migrations"
+        if not (directory / "alembic.ini").exists():
             return
+        # The functions' own code, which can be found since they were prepared.
+        from tandem.adapters.database.connections import Connections, open_engine
+        from tandem.adapters.database.schema import AlembicSchema
+        from tandem.domain.errors import DatabaseUnavailable
+
         url = self.settings.effective_database_url
         try:
             shown = make_url(url).render_as_string(hide_password=True)
-            configuration = alembic.config.Config(str(configuration_file))
-            configuration.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-            alembic.command.upgrade(configuration, "head")
+            engine = open_engine(Connections(url, answer_seconds=_LONGEST_CHANGE_OF_SCHEMA))
+            self._cleanup.callback(engine.dispose)
+            AlembicSchema(engine, directory).migrate()
+        except DatabaseUnavailable as exc:
+            cause = exc.__cause__
+            words = _words_of(cause) if isinstance(cause, Exception) else str(exc)
+            raise StackError(f"the database {shown} cannot be used: {words}") from exc
         except (SQLAlchemyError, alembic.util.CommandError) as exc:
             raise StackError(f"the database {shown} cannot be brought to the newest schema: {_words_of(exc)}") from exc
 

@@ -12,7 +12,8 @@ from hypothesis import settings
 from tandem.adapters.database.connections import Connections, open_engine
 from tandem.adapters.database.transactions import SqlDatabase
 
-from local.database_server import NoServer, ServerKind
+from local.database_server import NoServer
+from local.settings import ServerKind
 from tests.factories.database_servers import SQLITE, DatabaseServers, chosen_kinds, chosen_servers, empty
 from tests.factories.scripts import once_for_all_workers, run_script
 
@@ -141,6 +142,14 @@ def sqlite_url(_migrated_sqlite_file: Path, tmp_path: Path) -> str:
     file = tmp_path / "tandem.sqlite3"
     file.write_bytes(_migrated_sqlite_file.read_bytes())
     return f"sqlite:///{file}"
+
+
+@pytest.fixture(params=each_kind([*SERVERS[:1], *(kind for kind in KINDS if kind == SQLITE)]))
+def api_database_url_of_each_kind(request: pytest.FixtureRequest) -> str:
+    """The first server's, and SQLite: the other servers are compared by the tests of the database adapter alone."""
+    name = "sqlite_url" if request.param == SQLITE else "first_server_url"
+    url: str = request.getfixturevalue(name)
+    return url
 
 
 @pytest.fixture(params=each_kind(KINDS))

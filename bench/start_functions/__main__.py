@@ -29,7 +29,7 @@ from local.template import load_template
 from tests.architecture.function_libraries import libraries_of
 from tests.conftest import alembic_config
 from tests.deploy.conftest import OWNER, World, world_over
-from tests.factories.mariadb import private_mariadb
+from tests.factories.database_servers import private_server
 
 TASK = "api.get_load_test_task.handler"
 
@@ -74,7 +74,7 @@ class Function:
 
 
 class StartBench:
-    """Every function over one world of MariaDB, AWS services and an engine."""
+    """Every function over one world of a database, AWS services and an engine."""
 
     def __init__(self, world: World, directory: Path, sizes: Sizes) -> None:
         self._world = world
@@ -207,7 +207,7 @@ def query_of_task(url: str, sample: Any) -> tuple[str, dict[str, Any]]:
 
 def measure(sizes: Sizes) -> Report:
     """Run the bench over a world of its own; the build must be there (scripts/build_functions.sh emulator)."""
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as server:
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_server(Path(directory)) as server:
         url = server.create_database("tandem_bench")
         command.upgrade(alembic_config(url), "head")
         with world_over(url) as world:

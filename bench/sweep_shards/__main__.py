@@ -23,7 +23,7 @@ from bench.sweep_tasks.answering_engine import answering_engine
 from bench.sweep_tasks.rows import Rows
 from bench.worker import Turn, Worker
 from tests.conftest import alembic_config
-from tests.factories.mariadb import private_mariadb
+from tests.factories.database_servers import private_server
 
 ANSWER_SECONDS = 0.005
 ENDED_OF_TEN = 1
@@ -188,8 +188,8 @@ def _peak_mb(measured: Measured) -> float:
 
 
 def measure(sizes: Sizes) -> Report:
-    """Run the bench on a private MariaDB."""
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as server:
+    """Run the bench on a private MySQL, or what TANDEM_TEST_DATABASES names first."""
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_server(Path(directory)) as server:
         url = server.create_database("tandem_bench")
         command.upgrade(alembic_config(url), "head")
         with answering_engine(sizes.tasks, ENDED_OF_TEN, ANSWER_SECONDS) as engine_url:

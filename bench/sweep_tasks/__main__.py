@@ -21,7 +21,7 @@ from bench.sweep_tasks.rows import Rows, statements_sent
 from bench.sweep_tasks.slow_network import slow_network
 from bench.worker import Turn, Worker
 from tests.conftest import alembic_config
-from tests.factories.mariadb import private_mariadb
+from tests.factories.database_servers import private_server
 
 ANSWER_SECONDS = 0.005
 ENDED_OF_TEN = 1
@@ -82,7 +82,7 @@ class SweepBench:
         sizes = self._sizes
         report = Report(
             "Sweep: one 30-second sync of every active task (`bench.sweep_tasks`)",
-            f"N active tasks among {sizes.settled:,} settled ones in MariaDB; an engine in a process of its own that "
+            f"N active tasks among {sizes.settled:,} settled ones; an engine in a process of its own that "
             f"answers every call after {ANSWER_SECONDS * 1000:.0f} ms; a tenth of the tasks have ended there; their "
             "ends are written and told. Each way of sweeping in a process of its own, turn about, "
             f"median of {sizes.turns} turns ({sizes.turns_of_many} beyond N = 1,000) after a first one. Statements as "
@@ -198,8 +198,8 @@ def refusing_engine() -> Iterator[str]:
 
 
 def measure(sizes: Sizes) -> Report:
-    """Run the bench on a private MariaDB."""
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_mariadb(Path(directory)) as server:
+    """Run the bench on a private MySQL, or what TANDEM_TEST_DATABASES names first."""
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as directory, private_server(Path(directory)) as server:
         url = server.create_database("tandem_bench")
         command.upgrade(alembic_config(url), "head")
         return SweepBench(url, sizes).run()

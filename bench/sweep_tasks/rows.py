@@ -1,7 +1,7 @@
 """The rows that a sweep meets: settled runs that it must not touch, and active ones among them.
 
 One run of each kind is written by the product's own code; the others are its copies under other ids, made by the server
-(MariaDB's sequence tables), so that a new column needs no change here.
+(numbers from a JSON_TABLE), so that a new column needs no change here.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _IDS: dict[str, dict[str, str | None]] = {
 
 
 class Rows:
-    """The tables of one sweep after another over the database at ``url`` (MariaDB, migrated, empty)."""
+    """The tables of one sweep after another over the database at ``url`` (migrated, empty)."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED")
@@ -96,7 +96,7 @@ def _copy(connection: Connection, kind: str, count: int, fixed: dict[str, str]) 
 
 def _copy_statement(table: str, columns: Sequence[str], values: Sequence[str], kind: str, count: int) -> str:
     model = f"model.experiment_task_id = 'et-{_MODEL}-{kind}'"
-    source = f"{table} AS model JOIN seq_1_to_{count} WHERE {model} ORDER BY seq"
+    source = f"{table} AS model JOIN {_numbers(count)} WHERE {model} ORDER BY seq"
     return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {source}"
 
 
@@ -107,3 +107,9 @@ def _value(table: str, column: str, kind: str, fixed: dict[str, str]) -> str:
             return "LPAD(LOWER(HEX(seq)), 8, '0')" if kind == _ACTIVE else "'ffffffff'"
         return f"CONCAT('{prefix}{kind}-', seq)"
     return fixed.get(column, f"model.{column}")
+
+
+def _numbers(count: int) -> str:
+    """1 to ``count``, in words that MySQL and MariaDB share."""
+    document = f"CONCAT('[0', REPEAT(',0', {count - 1}), ']')"
+    return f"JSON_TABLE({document}, '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"

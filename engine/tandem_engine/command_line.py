@@ -9,10 +9,13 @@ from typing import Final
 
 from tandem_engine.execution_request import ExecutionRequest, jvm_argument
 from tandem_engine.settings import bytes_of_heap
+from tandem_engine.sub_results import needs_sub_results
 
 RUN_MARKER: Final = "-Jtandem.execution.id="
 DASHBOARD_MARKER: Final = "-Jtandem.dashboard.id="
 
+# Not the engine's own: a request's properties may ask for the rows of redirects and embedded resources.
+_SUB_RESULTS: Final = "jmeter.save.saveservice.subresults"
 _GIBIBYTE: Final = 1024**3
 _COLLECTOR: Final = re.compile(r"-XX:\+Use\w*GC")
 
@@ -35,6 +38,7 @@ def run_arguments(
 ) -> list[str]:
     """JMeter's arguments for a run. The last of two ``-J`` with one name wins, so the engine's own come last."""
     given: dict[str, str] = {"threads": str(request.threads), "loops": str(request.loops)}
+    given[_SUB_RESULTS] = str(needs_sub_results(plan)).lower()
     given.update(request.properties)
     for name, value in (
         ("threads", request.threads),

@@ -59,7 +59,10 @@ class Dashboard(StrEnum):
 
 @dataclass(slots=True)
 class Execution:
-    """One run. Moments are ms since 1970; ``process`` is None until JMeter was spawned."""
+    """One run. Moments are ms since 1970; ``process`` is None until JMeter was spawned.
+
+    ``thread_groups``: name and element of each thread group that runs. ``generator``: how its JMeter fared.
+    """
 
     execution_id: str
     directory_name: str
@@ -76,9 +79,14 @@ class Execution:
     summary: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
     dashboard: Dashboard = Dashboard.PENDING
+    thread_groups: list[list[str]] = field(default_factory=list)
+    generator: dict[str, Any] | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """The TestExecution of the contract. There are no containers, so their members are null."""
+        """The TestExecution of the contract. There are no containers, so their members are null.
+
+        ``generator`` is ours, and there once the run has ended.
+        """
         return {
             "executionId": self.execution_id,
             "testName": self.request.test_name,
@@ -94,7 +102,7 @@ class Execution:
             "logPath": f"results/{self.directory_name}/jmeter.log",
             "parameters": self.request.parameters(),
             "errorMessage": self.error_message,
-        }
+        } | ({} if self.generator is None else {"generator": self.generator})
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from tandem_engine.faults import BadArgument, Broken, Full, Unknown
 from tandem_engine.jmeter_home import JMeter
 from tandem_engine.moments import file_stamp, now_ms
 from tandem_engine.plan import MAX_PLAN_BYTES, NotATestPlan, check_plan, with_duration
+from tandem_engine.plan_groups import thread_groups_of
 from tandem_engine.processes import (
     JMeterProcess,
     ProcessIdentity,
@@ -89,7 +90,7 @@ class Executions:
         """Start a run. Raises BadArgument, Full, Broken, OSError; then nothing of it is left."""
         plan = self._root.find_file("testPlanPath", request.test_plan_path)
         content = self._read_plan(plan, request)
-        run = self._reserve(request, plan)
+        run = self._reserve(request, plan, thread_groups_of(content))
         try:
             run.files.directory.mkdir(parents=True)
             run.files.save(run.execution)
@@ -191,7 +192,7 @@ class Executions:
             raise BadArgument(f"testPlanPath is no JMeter test plan: {fault}") from fault
         return content
 
-    def _reserve(self, request: ExecutionRequest, plan: Path) -> Run:
+    def _reserve(self, request: ExecutionRequest, plan: Path, groups: list[list[str]]) -> Run:
         with self._lock:
             if self._closing:
                 raise Full("the engine is shutting down", _RETRY_AFTER)
@@ -212,6 +213,7 @@ class Executions:
                     ),
                     created=created,
                     plan_copy=None if copy is None else str(copy),
+                    thread_groups=groups,
                 )
             )
             self._runs[execution_id] = run

@@ -1,11 +1,18 @@
-"""Following a JTL while JMeter writes it: whole CSV records only, each read once, totals kept as it grows."""
+"""Following a JTL while JMeter writes it: whole CSV records only, each read once, totals kept as it grows.
+
+A record may be as long as JMeter writes it: one that is longer than what is read at once is taken apart on the way,
+and of its texts no more is kept than the figures need (``records.py``).
+"""
 
 import csv
 import io
-from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+from tandem_samples import ThreadGroups
+
+from tandem_engine.live_figures import SampleRow, Totals
+from tandem_engine.records import LongRecord
 
 # JMeter's default columns, for a file without a header (https://jmeter.apache.org/usermanual/listeners.html).
 DEFAULT_COLUMNS: Final = [
@@ -15,94 +22,72 @@ DEFAULT_COLUMNS: Final = [
 
 _STEP_BYTES: Final = 4 * 1024 * 1024
 # A record longer than this is taken for an opening quote that nobody closed; reading goes on at the next line.
-_LONGEST_RECORD: Final = 32 * 1024 * 1024
-_WINDOW_MS: Final = 5000
-_BUCKET_MS: Final = 100
+_LONGEST_RECORD: Final = 512 * 1024 * 1024
 
-# Bounded by the records themselves; the default of 128 KiB is less than a failure message can be.
-csv.field_size_limit(4 * _LONGEST_RECORD)
+# Bounded by what is read at once; the default of 128 KiB is less than a failure message can be.
+csv.field_size_limit(4 * _STEP_BYTES)
 
 
-@dataclass(slots=True)
-class Totals:
-    """What the records so far add up to. Times are ms; ``first_start`` and ``last_end`` are ms since 1970."""
+class _Columns(NamedTuple):
+    """Where each column is; -1 when the file has none."""
 
-    total: int = 0
-    succ: int = 0
-    elapsed_sum: int = 0
-    max_rt: int = 0
-    min_rt: int = 0
-    active_threads: int = 0
-    first_start: int | None = None
-    last_end: int | None = None
-    skipped: int = 0
-    _recent: deque[list[int]] = field(default_factory=lambda: deque(maxlen=1000))
+    start: int
+    elapsed: int
+    success: int
+    threads: int
+    label: int
+    code: int
+    message: int
+    failure: int
+    thread: int
 
-    def add(self, start: int, elapsed: int, success: bool, active_threads: int) -> None:
-        """Count one sample."""
-        end = start + elapsed
-        self.min_rt = elapsed if self.total == 0 else min(self.min_rt, elapsed)
-        self.max_rt = max(self.max_rt, elapsed)
-        self.total += 1
-        self.succ += success
-        self.elapsed_sum += elapsed
-        self.active_threads = active_threads
-        if self.first_start is None or start < self.first_start:
-            self.first_start = start
-        if self.last_end is None or end > self.last_end:
-            self.last_end = end
-        bucket = end // _BUCKET_MS
-        recent = self._recent
-        # Records come nearly in order of their end: look for the bucket from the back.
-        for entry in reversed(recent):
-            if entry[0] == bucket:
-                entry[1] += 1
-                return
-            if entry[0] < bucket:
-                break
-        recent.append([bucket, 1])
-        while recent[0][0] < bucket - 3 * _WINDOW_MS // _BUCKET_MS:
-            recent.popleft()
-
-    def throughput(self, moment_ms: int) -> float:
-        """Requests/s over the 5 s before a moment (ms since 1970); a sample belongs to the moment of its end."""
-        newest = moment_ms // _BUCKET_MS
-        oldest = (moment_ms - _WINDOW_MS) // _BUCKET_MS
-        return sum(count for bucket, count in self._recent if oldest < bucket <= newest) * 1000 / _WINDOW_MS
-
-    def average(self) -> float:
-        """Mean response time in ms; 0 without samples."""
-        return round(self.elapsed_sum / self.total, 3) if self.total else 0.0
+    @classmethod
+    def of(cls, names: list[str]) -> "_Columns":
+        wanted = ("timeStamp", "elapsed", "success", "allThreads", "label", "responseCode", "responseMessage")
+        return cls(*(names.index(name) if name in names else -1 for name in (*wanted, "failureMessage", "threadName")))
 
 
 class JtlFollower:
     """Reads what was added to one JTL since the last look. Not safe for two threads at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, groups: ThreadGroups | None = None) -> None:
+        """``groups``: the thread groups of the plan; without any every request is of a main group."""
         self.path = path
-        self.totals = Totals()
+        self.totals = Totals(groups)
         self.consumed = 0
         """Offset just behind the last whole record."""
         self._pending = bytearray()
         self._scanned = 0
         self._quotes_odd = False
-        self._columns: tuple[int, int, int, int] | None = None
+        self._long: LongRecord | None = None
+        self._gave_up = False
+        self._columns: _Columns | None = None
+
+    @property
+    def main_began(self) -> int | None:
+        """When the first request of a main thread group began, in ms since 1970."""
+        return self.totals.first_start
 
     def advance(self) -> bool:
         """Read at most 4 MB more; True when there may be more. A file that is not there yet is an empty one.
 
         Raises OSError.
         """
+        begun = len(self._pending) if self._long is None else self._long.size
         try:
             with self.path.open("rb") as file:
-                file.seek(self.consumed + len(self._pending))
+                file.seek(self.consumed + begun)
                 chunk = file.read(_STEP_BYTES)
         except FileNotFoundError:
             return False
+        read = len(chunk)
+        if chunk and self._long is not None:
+            chunk = self._take_long(self._long, chunk)
         if chunk:
             self._pending += chunk
             self._take_whole_records()
-        return len(chunk) == _STEP_BYTES
+        gave_up, self._gave_up = self._gave_up, False
+        return read == _STEP_BYTES or gave_up
 
     def catch_up(self) -> Totals:
         """Read to the end of the file. Raises OSError."""
@@ -112,11 +97,37 @@ class JtlFollower:
 
     def _take_whole_records(self) -> None:
         self._take(self._end_of_whole_records())
-        while len(self._pending) > _LONGEST_RECORD and (line_end := self._pending.find(b"\n")) >= 0:
-            # Give up the line with the quote that nobody closed, and look at all behind it with fresh eyes.
-            self._take(line_end + 1)
+        if len(self._pending) >= min(_STEP_BYTES, _LONGEST_RECORD):
+            self._long = LongRecord()
+            piece = bytes(self._pending)
+            self._pending.clear()
             self._scanned, self._quotes_odd = 0, False
-            self._take(self._end_of_whole_records())
+            self._take_long(self._long, piece)
+
+    def _take_long(self, record: LongRecord, piece: bytes) -> bytes:
+        """Feed a record that is longer than what is read at once; what of the piece lies behind it. Raises OSError."""
+        end = record.feed(piece)
+        if end is not None:
+            self.consumed += record.size
+            self._long = None
+            self._count_row(record.row())
+            return piece[end:]
+        if record.size > _LONGEST_RECORD:
+            self._give_up_line()
+        return b""
+
+    def _give_up_line(self) -> None:
+        """Give up the line with the quote that nobody closed; all behind it is looked at with fresh eyes."""
+        # What is behind that line is to be read again.
+        self._long, self._gave_up = None, True
+        self.totals.skipped += 1
+        with self.path.open("rb") as file:
+            file.seek(self.consumed)
+            while piece := file.read(_STEP_BYTES):
+                line_end = piece.find(b"\n")
+                self.consumed += len(piece) if line_end < 0 else line_end + 1
+                if line_end >= 0:
+                    return
 
     def _take(self, end: int) -> None:
         if end:
@@ -124,7 +135,8 @@ class JtlFollower:
             del self._pending[:end]
             self._scanned -= end
             self.consumed += end
-            self._count(text)
+            for row in csv.reader(io.StringIO(text, newline="")):
+                self._count_row(row)
 
     def _end_of_whole_records(self) -> int:
         """Offset behind the last line end outside quotes, in what is pending.
@@ -141,27 +153,31 @@ class JtlFollower:
                 end = self._scanned
         return end
 
-    def _count(self, text: str) -> None:
-        rows = csv.reader(io.StringIO(text, newline=""))
-        totals = self.totals
-        for row in rows:
-            if self._columns is None:
-                has_header = "timeStamp" in row and "elapsed" in row
-                self._columns = _places(row if has_header else DEFAULT_COLUMNS)
-                if has_header:
-                    continue
-            if not row:
-                continue
-            start, elapsed, success, threads = self._columns
-            try:
-                totals.add(
-                    int(row[start]),
-                    int(row[elapsed]),
-                    success < 0 or row[success] == "true",
-                    int(row[threads]) if threads >= 0 else 0,
-                )
-            except (ValueError, IndexError):
-                totals.skipped += 1
+    def _count_row(self, row: list[str]) -> None:
+        if self._columns is None:
+            has_header = "timeStamp" in row and "elapsed" in row
+            self._columns = _Columns.of(row if has_header else DEFAULT_COLUMNS)
+            if has_header:
+                return
+        if not row:
+            return
+        at = self._columns
+        try:
+            sample = SampleRow(
+                start=int(row[at.start]),
+                elapsed=int(row[at.elapsed]),
+                success=at.success < 0 or row[at.success] == "true",
+                label=row[at.label] if at.label >= 0 else "",
+                code=row[at.code] if at.code >= 0 else "",
+                message=row[at.message] if at.message >= 0 else "",
+                failure=row[at.failure] if at.failure >= 0 else "",
+                thread=row[at.thread] if at.thread >= 0 else "",
+                active_threads=int(row[at.threads]) if at.threads >= 0 else 0,
+            )
+        except (ValueError, IndexError):
+            self.totals.skipped += 1
+        else:
+            self.totals.add(sample)
 
 
 def trim_to_whole_records(follower: JtlFollower) -> int:
@@ -178,10 +194,3 @@ def trim_to_whole_records(follower: JtlFollower) -> int:
         with follower.path.open("r+b") as file:
             file.truncate(follower.consumed)
     return max(surplus, 0)
-
-
-def _places(columns: list[str]) -> tuple[int, int, int, int]:
-    def place(name: str) -> int:
-        return columns.index(name) if name in columns else -1
-
-    return place("timeStamp"), place("elapsed"), place("success"), place("allThreads")

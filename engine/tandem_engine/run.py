@@ -11,13 +11,18 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 
+from tandem_samples import ThreadGroups
+
 from tandem_engine.command_line import run_arguments, run_jvm_arguments
 from tandem_engine.execution import Dashboard, EndCause, Execution, ExecutionFiles, Status
+from tandem_engine.generator_health import GC_LOG, GeneratorWatch, gc_log_arguments
 from tandem_engine.jmeter_home import JMeter
-from tandem_engine.jtl import JtlFollower, Totals, trim_to_whole_records
+from tandem_engine.jtl import JtlFollower, trim_to_whole_records
+from tandem_engine.live_figures import Totals
 from tandem_engine.moments import now_ms
+from tandem_engine.plan_groups import as_groups
 from tandem_engine.processes import JMeterProcess
-from tandem_engine.settings import Settings
+from tandem_engine.settings import Settings, bytes_of_heap
 from tandem_engine.stop_sequence import StopSequence
 from tandem_engine.verdict import Ending, came_to_its_end, decide, reason_of_failure
 
@@ -49,7 +54,10 @@ class Run:
         self._hurry = False
         self._unsaved = False
         self._wake = threading.Event()
-        self._follower = JtlFollower(files.jtl)
+        self._groups = ThreadGroups(as_groups(execution.thread_groups))
+        self._follower = JtlFollower(files.jtl, self._groups)
+        heap = bytes_of_heap(execution.request.heap_size)
+        self._health = GeneratorWatch(heap, files.log, files.output, files.directory / GC_LOG)
         self._followed_at = 0.0
         self._stopping: StopSequence | None = None
         self._snapshot: dict[str, Any] | None = execution.metrics
@@ -59,7 +67,10 @@ class Run:
     def launch(self, jmeter: JMeter, plan: Path, preferences: Path) -> None:
         """Spawn JMeter and watch it. Raises OSError when it cannot be spawned."""
         execution = self.execution
-        jvm_arguments = run_jvm_arguments(execution.request, preferences)
+        jvm_arguments = [
+            *run_jvm_arguments(execution.request, preferences),
+            *gc_log_arguments(jmeter.java, self.files.directory),
+        ]
         arguments = run_arguments(
             execution.request, execution.execution_id, plan, self.files.directory, execution.stop_port
         )
@@ -123,7 +134,7 @@ class Run:
 
     def empty_snapshot(self) -> dict[str, Any]:
         """The MetricsSnapshot before there is any sample."""
-        return self._measure(now_ms(), Totals())
+        return self._measure(now_ms(), Totals(self._groups))
 
     def note(self, kind: str, message: str) -> None:
         """Append an event; that it cannot be written ends no run."""
@@ -181,12 +192,13 @@ class Run:
             self._stopping = self._stopping or StopSequence(self._process, execution.stop_port)
             if means := self._stopping.step(harder=self._hurry):
                 self.note("STOP_SENT", f"sent {means} to JMeter")
+        self._health.look(self._process.identity.pid, ending=execution.end_cause is not None)
         # Somebody waits for the first sample, and times a fault by it.
         if not self._sampled or time.monotonic() - self._followed_at >= _FOLLOW_EVERY:
             behind = self._follower.advance()
             self._followed_at = 0.0 if behind else time.monotonic()
             if self.files.jtl.exists():
-                first = self._follower.totals.first_start
+                first = self._follower.main_began
                 if first is not None and not self._sampled:
                     self._sampled = True
                     if first >= self._watched_since:
@@ -212,6 +224,7 @@ class Run:
         except OSError as fault:
             self._warn("result file not read to its end", fault)
         totals = self._follower.totals
+        self._health.finish(ending=execution.end_cause is not None)
         status, message = decide(
             Ending(
                 cause=execution.end_cause,
@@ -220,6 +233,8 @@ class Run:
                 while_engine_was_down=self._process is None,
                 totals=totals,
                 reason=reason_of_failure(self.files),
+                broke=self._health.broke,
+                out_of_memory=self._health.out_of_memory,
             ),
             execution.request,
         )
@@ -227,10 +242,11 @@ class Run:
             execution.status = status
             execution.error_message = message
             execution.ended = ended
-            execution.summary = _summary(totals)
+            execution.summary = totals.summary()
+            execution.generator = self._health.figures(totals.dropped_connections)
             if self.files.jtl.exists():
                 execution.metrics = self._snapshot = self._measure(ended, totals) | {"activeThreads": 0}
-            if totals.total == 0:
+            if totals.rows == 0:
                 execution.dashboard = Dashboard.NONE
         self.save()
         if cut:
@@ -253,19 +269,11 @@ class Run:
         return max(traces)
 
     def _measure(self, moment: int, totals: Totals) -> dict[str, Any]:
-        errors = totals.total - totals.succ
         return {
             "executionId": self.execution.execution_id,
             "timestamp": moment,
-            "activeThreads": totals.active_threads,
-            "totalRequests": totals.total,
-            "successCount": totals.succ,
-            "errorCount": errors,
-            "avgResponseTime": totals.average(),
-            "maxResponseTime": totals.max_rt,
-            "minResponseTime": totals.min_rt,
-            "errorRate": errors / totals.total if totals.total else 0.0,
-            "throughput": totals.throughput(moment),
+            **totals.snapshot(moment),
+            "generator": self._health.figures(totals.dropped_connections),
         }
 
     def _warn(self, what: str, fault: OSError) -> None:
@@ -284,17 +292,6 @@ def child_environment(additions: dict[str, str]) -> dict[str, str]:
     """The environment of a JMeter: ours without the engine's settings (a plan can read it), and a UTF-8 locale."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
     return inherited | {"LC_ALL": "C.UTF-8"} | additions
-
-
-def _summary(totals: Totals) -> dict[str, Any]:
-    return {
-        "total": totals.total,
-        "succ": totals.succ,
-        "err": totals.total - totals.succ,
-        "avgRt": totals.average(),
-        "maxRt": totals.max_rt,
-        "minRt": totals.min_rt,
-    }
 
 
 def snapshot_event(snapshot: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tandem_engine.execution import EndCause, ExecutionFiles, Status
 from tandem_engine.execution_request import ExecutionRequest
-from tandem_engine.jtl import Totals
+from tandem_engine.live_figures import Totals
 
 # The last line that JMeter prints in non-GUI mode when it came to its end by itself or by Shutdown/StopTestNow.
 _END_OF_RUN: Final = "... end of run"
@@ -19,7 +19,10 @@ _LOG_FAULT: Final = re.compile(r"^\S+ \S+ (?:ERROR|FATAL) (.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The facts at the end of a run. ``return_code`` is None when the process was not our child."""
+    """The facts at the end of a run. ``return_code`` is None when the process was not our child.
+
+    ``broke``: what is to be said of a JMeter of which threads died, whatever it says of itself.
+    """
 
     cause: EndCause | None
     return_code: int | None
@@ -27,6 +30,8 @@ class Ending:
     while_engine_was_down: bool
     totals: Totals
     reason: str | None
+    broke: str | None = None
+    out_of_memory: bool = False
 
 
 def decide(ending: Ending, request: ExecutionRequest) -> tuple[Status, str | None]:
@@ -38,6 +43,8 @@ def decide(ending: Ending, request: ExecutionRequest) -> tuple[Status, str | Non
             return Status.STOPPED, "stopped because the engine was shut down"
         case EndCause.TIMEOUT:
             return Status.TIMEOUT, f"stopped at its timeout of {request.timeout} s"
+        case EndCause.DURATION | None if ending.broke is not None:
+            return Status.FAILED, _joined(ending.broke, None if ending.out_of_memory else ending.reason)
         case EndCause.DURATION if ending.totals.total > 0:
             return Status.COMPLETED, None
         case EndCause.DURATION:

@@ -25,8 +25,8 @@ from tandem.domain.load_engine import StartLoad
 from tandem.domain.ports import UnitOfWork
 from tandem.domain.timestamps import to_millis
 
-from local.database_server import ServerKind
 from local.emulator import BUILD, TOOLS
+from local.settings import ServerKind
 from tests.conftest import Migrated
 from tests.factories.experiments import definition, strategy
 from tests.factories.scripts import run_script

@@ -20,7 +20,7 @@ from tandem_engine.execution import (
 from tandem_engine.execution_request import ExecutionRequest
 from tandem_engine.faults import BadArgument
 from tandem_engine.jmeter_home import NoJMeter, build_home, find_jmeter, java_version
-from tandem_engine.jtl import Totals
+from tandem_engine.live_figures import SampleRow, Totals
 from tandem_engine.moments import file_stamp, iso_without_zone
 from tandem_engine.processes import ProcessIdentity, identity_of, is_running
 from tandem_engine.settings import Settings, SettingsError
@@ -95,12 +95,18 @@ def test_an_execution_on_the_wire_has_all_members() -> None:
     }
 
 
+def test_an_execution_that_has_ended_tells_how_its_generator_fared() -> None:
+    ended = _execution()
+    ended.generator = {"threadDeaths": 0}
+    assert ended.to_wire()["generator"] == {"threadDeaths": 0}
+
+
 def _ending(
     cause: EndCause | None = None, code: int | None = 0, *, at_end: bool = True, down: bool = False, samples: int = 5
 ) -> Ending:
     totals = Totals()
     for number in range(samples):
-        totals.add(MOMENT + number * 1000, 10, True, 1)
+        totals.add(SampleRow(MOMENT + number * 1000, 10, True, active_threads=1))
     return Ending(cause, code, at_end, down, totals, "the reason")
 
 

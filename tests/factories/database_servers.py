@@ -16,7 +16,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 from tandem.adapters.database.tables import metadata
 
-from local.database_server import DatabaseServer, ServerKind
+from local.database_server import DatabaseServer
+from local.settings import ServerKind
 from tests.factories.mariadb import private_mariadb
 from tests.factories.mysql import private_mysql
 
@@ -41,6 +42,14 @@ def chosen_kinds() -> list[str]:
 def chosen_servers() -> list[ServerKind]:
     """Those of them that are servers, the first one first."""
     return [ServerKind(kind) for kind in chosen_kinds() if kind != SQLITE]
+
+
+@contextmanager
+def private_server(directory: Path) -> Iterator[DatabaseServer]:
+    """A server of the kind that the tests use most, or MySQL where they use none. Raises NoServer."""
+    kind = next(iter(chosen_servers()), ServerKind.MYSQL)
+    with PRIVATE[kind](directory / kind, ()) as server:
+        yield server
 
 
 class DatabaseServers:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.database_server import DatabaseServer, ServerKind
+from local.database_server import DatabaseServer
 from local.ports import choose
-from local.settings import PROJECT
+from local.settings import PROJECT, ServerKind
 
 # What is lost in a crash of this server is nothing but a test run.
-_FAST = (
+FAST = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=OFF",
     "--innodb-flush-method=nosync",
@@ -32,9 +32,9 @@ def private_mysql(directory: Path, options: Sequence[str] = ()) -> Iterator[Data
 
     ``options``: its own besides, and those of TANDEM_TEST_MYSQL_OPTIONS.
     """
-    _copy_fresh_data(directory)
+    copy_fresh_data(directory)
     given = os.environ.get("TANDEM_TEST_MYSQL_OPTIONS", "").split()
-    server = DatabaseServer(ServerKind.MYSQL, directory, choose(0, "--port"), [*_FAST, *given, *options])
+    server = DatabaseServer(ServerKind.MYSQL, directory, choose(0, "--port"), [*FAST, *given, *options])
     server.start()
     try:
         yield server
@@ -42,7 +42,7 @@ def private_mysql(directory: Path, options: Sequence[str] = ()) -> Iterator[Data
         server.close()
 
 
-def _copy_fresh_data(directory: Path) -> None:
+def copy_fresh_data(directory: Path) -> None:
     """A data directory without users' data: to make it takes 3 s, to copy it 0.1 s, and each worker wants one."""
     if os.environ.get("TANDEM_MYSQLD"):
         # It may be of another version next time.
@@ -52,5 +52,5 @@ def _copy_fresh_data(directory: Path) -> None:
     if place.is_dir():
         with (place / "fresh.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            DatabaseServer(ServerKind.MYSQL, template).initialise()
+            DatabaseServer(ServerKind.MYSQL, template, options=FAST).initialise()
         shutil.copytree(template, directory, dirs_exist_ok=True)

@@ -60,7 +60,7 @@ class TestSecondHalf:
 @pytest.mark.database
 class TestOnAServer:
     def test_no_promise_is_broken(self, new_system_on_a_server: NewSystem) -> None:
-        try_lives(new_system_on_a_server, 60, SEED)
+        try_lives(new_system_on_a_server, CASES[PROFILE] // 20, SEED)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """An abort leaves within 15 s of the load's loss, though the schedule looks only every 30 s."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,9 +13,14 @@ from tests.fakes.trap_engine import TrapEngine
 
 
 @pytest.fixture
-def seldom_swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, TrapEngine]]:
+def seldom_swept(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str | None]
+) -> Iterator[tuple[Platform, TrapEngine]]:
     """A stack at the schedule's own pace."""
-    with TrapEngine(DEPLOYED) as engine, stack_over(engine.url, tmp_path_factory.mktemp("state"), 30) as stack:
+    with (
+        TrapEngine(DEPLOYED) as engine,
+        stack_over(engine.url, tmp_path_factory.mktemp("state"), 30, new_database()) as stack,
+    ):
         platform = Platform(stack)
         yield platform, engine
         platform.close()

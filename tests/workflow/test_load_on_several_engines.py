@@ -1,7 +1,7 @@
 """One load on two engines, through the real state machine: one task to the user, whatever happens on either side."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -24,10 +24,14 @@ def module_engines() -> Iterator[list[TrapEngine]]:
 
 
 @pytest.fixture(scope="module")
-def stack(module_engines: list[TrapEngine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def stack(
+    module_engines: list[TrapEngine],
+    tmp_path_factory: pytest.TempPathFactory,
+    new_database: Callable[[], str | None],
+) -> Iterator[LocalStack]:
     first, second = module_engines
     limits = {"TANDEM_START_SECONDS": "4", "TANDEM_GRACE_SECONDS": "2", "TANDEM_ENGINES": f"second={second.url}"}
-    with stack_over(first.url, tmp_path_factory.mktemp("parts"), 2, **limits) as running:
+    with stack_over(first.url, tmp_path_factory.mktemp("parts"), 2, new_database(), **limits) as running:
         yield running
 
 

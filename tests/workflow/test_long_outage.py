@@ -1,7 +1,7 @@
 """A database that is away for longer than Lambda tries an event must not cost the event."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from tests.fakes.trap_engine import TrapEngine
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[tuple[LocalStack, TrapEngine]]:
-    with TrapEngine(DEPLOYED) as engine, stack_over(engine.url, tmp_path, sync_seconds=5) as running:
+def stack(tmp_path: Path, new_database: Callable[[], str | None]) -> Iterator[tuple[LocalStack, TrapEngine]]:
+    with TrapEngine(DEPLOYED) as engine, stack_over(engine.url, tmp_path, 5, new_database()) as running:
         yield running, engine
 
 

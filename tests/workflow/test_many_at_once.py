@@ -1,7 +1,7 @@
 """Two hundred experiments that start within a second: every one reaches its end, with one load each."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,8 +15,13 @@ MANY = 200
 
 
 @pytest.fixture
-def roomy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalStack, TrapEngine]]:
-    with TrapEngine(DEPLOYED) as engine, stack_over(engine.url, tmp_path_factory.mktemp("state"), 10) as stack:
+def roomy_stack(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str | None]
+) -> Iterator[tuple[LocalStack, TrapEngine]]:
+    with (
+        TrapEngine(DEPLOYED) as engine,
+        stack_over(engine.url, tmp_path_factory.mktemp("state"), 10, new_database()) as stack,
+    ):
         yield stack, engine
 
 

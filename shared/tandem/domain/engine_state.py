@@ -8,6 +8,8 @@ the engine says      did we ask for a stop?      the task
 PENDING              either                      as it is
 RUNNING              either                      RUNNING
 COMPLETED            either                      SUCCEEDED, also early (a plan with its own end)
+any end              no                          FAILED, a load failure, when threads of its generator died (told by an
+                                                 engine of ours alone, whose FAILED is final)
 STOPPED              no, full duration over      SUCCEEDED: the engine itself stops a run at its duration (trap 3)
 STOPPED              no, before that             STOPPED "stopped at the engine", a load failure
 STOPPED              yes                         what the stop was for: STOPPED, FAILED (gate) or TIMEOUT (deadline)
@@ -156,6 +158,9 @@ def judge(answer: StatusAnswer, facts: TaskFacts) -> Verdict:
         return Unchanged(f"the engine gave no usable answer: {answer.message}")
     if answer is None:
         return _judge_forgotten(facts)
+    broke = None if answer.generator is None else answer.generator.broke
+    if broke is not None and facts.stop is None and answer.status.is_ended:
+        return Ended(TaskStatus.FAILED, broke, _ended_at(answer, facts), counts_as_load_failure=True)
     match answer.status:
         case EngineStatus.RUNNING:
             return Running(stop_pending=facts.stop is not None)

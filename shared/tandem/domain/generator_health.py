@@ -7,6 +7,13 @@ from typing import TypeVar
 _Number = TypeVar("_Number", int, float)
 
 
+MOST_CPU = 0.9
+"""Of all cores, on average over a run: beyond it the generator has no room left, and its own waits are measured."""
+
+MOST_GC = 0.2
+"""Of a run's time: beyond it the pauses of the generator's collections show in what it measures."""
+
+
 @dataclass(frozen=True, slots=True)
 class GeneratorHealth:
     """Of one run's JMeter so far. None: not measured.

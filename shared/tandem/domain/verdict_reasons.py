@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from tandem.domain.fault_window import WindowSource
-from tandem.domain.generator_health import GeneratorHealth
+from tandem.domain.generator_health import MOST_CPU, MOST_GC, GeneratorHealth
 from tandem.domain.recovery import Figure
 from tandem.domain.samples import LAST_SECONDS, PhaseName
 
@@ -187,6 +187,19 @@ def generator_broke(health: GeneratorHealth) -> Reason | None:
     case = "OUT_OF_MEMORY" if health.out_of_memory else "THREADS_DIED"
     values: dict[str, Value] = {"case": case, "threadDeaths": health.thread_deaths, "error": health.first_death or ""}
     return Reason(ReasonCode.GENERATOR_SATURATED, said, values)
+
+
+def generator_strained(health: GeneratorHealth) -> Reason | None:
+    """What the engines report of a generator that had no room left; None where it had, or nothing was measured."""
+    for case, what, measured, limit in (
+        ("PROCESSOR", "used {} of its cores on average", health.cpu_mean, MOST_CPU),
+        ("COLLECTIONS", "stood still for garbage collection for {} of the time", health.gc_share, MOST_GC),
+    ):
+        if measured is not None and measured > limit:
+            message = f"the load generator {what.format(_percent(measured))}, at most {_percent(limit)} leaves room"
+            values: dict[str, Value] = {"case": case, "measuredRate": measured, "limitRate": limit}
+            return Reason(ReasonCode.GENERATOR_SATURATED, message, values)
+    return None
 
 
 def recovery_not_observed(observed_sec: float, limit_sec: float) -> Reason:

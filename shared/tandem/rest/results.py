@@ -14,6 +14,7 @@ from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
 from tandem.domain.timestamps import iso_utc
 from tandem.domain.verdict_reasons import AdviceCode, ReasonCode, VerdictStatus
+from tandem.rest.generator import GeneratorView
 from tandem.rest.parameters import Document, Whole
 from tandem.rest.parts import Parts, parts_of
 from tandem.rest.tasks import TaskSelector
@@ -278,6 +279,7 @@ class ResultsView(Document):
     groups_known: bool | None = None
     verdict: VerdictView | None
     comparison: ComparisonView | None
+    generator: GeneratorView | None = None
     archive: ArchiveView | None
     final: bool
     missing: str | None
@@ -303,6 +305,7 @@ class ResultsView(Document):
                 **(results.figures.results or absent),
                 "verdict": results.figures.verdict,
                 "comparison": results.figures.comparison,
+                "generator": GeneratorView.of(run.generator),
                 "archive": None if results.links is None else ArchiveView.of(results.links),
                 "final": task.status.ended and results.figures.final,
                 "missing": results.figures.missing,

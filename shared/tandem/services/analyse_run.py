@@ -18,7 +18,7 @@ from tandem.domain.load_part import LoadPart
 from tandem.domain.samples import AnalysisPlan, SampleReader
 from tandem.domain.verdict import Verdict, inconclusive, judge
 from tandem.domain.verdict_doubts import LoadFacts
-from tandem.domain.verdict_reasons import Reason, generator_broke, part_missing, results_unreadable
+from tandem.domain.verdict_reasons import Reason, generator_broke, generator_strained, part_missing, results_unreadable
 from tandem.telemetry import LogEvent, warn
 
 
@@ -136,7 +136,8 @@ def plan_of(run: ExperimentRun, bucket_ms: int | None = None) -> AnalysisPlan:
 def load_facts(run: ExperimentRun, missing_parts: tuple[str, ...]) -> LoadFacts:
     """What the verdict has to know of an ended run besides its samples."""
     window = run.fault_window
-    broke = None if run.generator is None else generator_broke(run.generator)
+    health = run.generator
+    broke = None if health is None else generator_broke(health) or generator_strained(health)
     unconfirmed = [part.engine for part in run.load_parts if part.may_run] if run.stop_pending else []
     return LoadFacts(
         proven=run.load_was_proven,

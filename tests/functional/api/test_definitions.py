@@ -12,8 +12,8 @@ BOB = Caller("bob")
 
 
 @pytest.fixture
-def api_database_url(database_url: str) -> str:
-    return database_url
+def api_database_url(api_database_url_of_each_kind: str) -> str:
+    return api_database_url_of_each_kind
 
 
 def test_a_definition_is_created_with_defaults_and_can_be_read(api: Api, definition_fields: dict[str, Any]) -> None:

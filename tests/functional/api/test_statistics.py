@@ -19,8 +19,8 @@ ALICE = Owner("alice", "default")
 
 
 @pytest.fixture
-def api_database_url(database_url: str) -> str:
-    return database_url
+def api_database_url(api_database_url_of_each_kind: str) -> str:
+    return api_database_url_of_each_kind
 
 
 def ended(name: str, status: TaskStatus, seconds: int, day: int = 0, owner: Owner = ALICE, ran: bool = True) -> None:

@@ -16,7 +16,7 @@ from tandem.domain.ports import DefinitionFilter, StrategyFilter, TaskFilter, Ta
 from tandem.domain.task import TaskStatus
 from tandem.domain.task_statistics import Period
 
-from local.database_server import ServerKind
+from local.settings import ServerKind
 from tests.conftest import SERVERS, alembic_config, each_kind
 from tests.factories.database_servers import DatabaseServers
 

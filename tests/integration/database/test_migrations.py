@@ -16,7 +16,7 @@ from tandem.domain.identity import Owner
 from tandem.domain.ports import TaskKey
 from tandem.domain.task import TaskStatus
 
-from local.database_server import ServerKind
+from local.settings import ServerKind
 from tests.conftest import KINDS, SERVERS, alembic_config, each_kind
 from tests.factories.database_servers import SQLITE, DatabaseServers
 from tests.factories.original_table import OLD_ROWS, ORIGINAL_TABLE

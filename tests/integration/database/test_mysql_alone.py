@@ -18,8 +18,8 @@ from tandem.adapters.database.housekeeping import SqlHousekeeping
 from tandem.adapters.database.transactions import SqlDatabase, outages_wrapped
 from tandem.domain.errors import DatabaseUnavailable
 
-from local.database_server import DatabaseServer, ServerKind
-from local.settings import PROJECT
+from local.database_server import DatabaseServer
+from local.settings import PROJECT, ServerKind
 from tests.conftest import SERVERS, alembic_config
 from tests.factories.experiments import NOON, run
 from tests.factories.mysql import OTHER_OPTIONS, private_mysql

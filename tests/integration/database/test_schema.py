@@ -12,7 +12,7 @@ from tandem.adapters.database.schema import LOCK_NAME, AlembicSchema
 from tandem.adapters.database.tables import metadata
 from tandem.domain.errors import DatabaseUnavailable
 
-from local.database_server import ServerKind
+from local.settings import ServerKind
 from tests.conftest import KINDS, each_kind
 from tests.factories.database_servers import SQLITE, DatabaseServers
 

@@ -1,8 +1,6 @@
 """What the reader takes, what it skips and what it refuses."""
 
-import csv
 import gzip
-from collections.abc import Iterator
 
 import pytest
 from tandem.adapters.jtl.reader import read_jtl
@@ -49,9 +47,29 @@ def test_invalid_utf8_costs_no_row() -> None:
     assert (counted.overall.samples, counted.skipped) == (2, 0)
 
 
-def test_a_last_row_without_its_line_end_is_dropped_and_counted() -> None:
-    counted = read(jtl([Sample(START, 5), Sample(START, 6)])[:-1])
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_last_row_that_has_all_its_columns_needs_no_line_end(length: int) -> None:
+    counted = read(jtl([Sample(START, 5), Sample(START, 6)], line_end="\r\n")[:-length])
+    assert (counted.overall.elapsed, counted.skipped) == ([5, 6], 0)
+
+
+def test_a_last_row_without_all_its_columns_is_dropped_and_counted() -> None:
+    counted = read(jtl([Sample(START, 5), Sample(START, 6)])[:-4])
     assert (counted.overall.samples, counted.skipped) == (1, 1)
+
+
+@pytest.mark.parametrize("last", ["allThreads", "elapsed", "label", "bytes"])
+def test_a_last_row_whose_end_could_be_missing_in_a_figure_is_dropped_and_counted(last: str) -> None:
+    columns = [*(column for column in DEFAULT_HEADER if column != last), last]
+    counted = read(jtl([Sample(START, 5), Sample(START, 6)], columns=columns)[:-1])
+    assert (counted.overall.samples, counted.skipped) == (1, 1)
+
+
+@pytest.mark.parametrize(("cut", "kept"), [(1, 2), (2, 1)])
+def test_a_last_row_that_ends_with_its_outcome_is_whole_with_the_whole_word(cut: int, kept: int) -> None:
+    columns = ["timeStamp", "elapsed", "success"]
+    counted = read(jtl([Sample(START, 5), Sample(START, 6)], columns=columns)[:-cut])
+    assert (counted.overall.samples, counted.skipped) == (kept, 2 - kept)
 
 
 def test_a_last_row_cut_inside_a_quoted_line_break_is_one_skipped_record() -> None:
@@ -141,6 +159,7 @@ def test_the_header_once_more_is_no_record() -> None:
         ("02.01.2026", True),
         ("1755591301", True),
         ("17:00", False),
+        ("1755591301021.0", True),
     ],
 )
 def test_times_in_another_form_are_refused_with_a_clear_word(stamp: str, header: bool) -> None:
@@ -162,8 +181,28 @@ def test_another_kind_of_file_is_refused_with_a_clear_word(data: bytes, word: st
 
 
 def test_a_first_line_that_is_no_csv_is_no_failure() -> None:
-    counted = read(b"a\rb\n" + b"x" * 200_000 + b"\n")
-    assert (counted.overall.samples, counted.skipped) == (0, 2)
+    counted = read(b"a\rb\n" + b"x" * 200_000 + b"\n" + jtl([Sample(START, 5)], header=False))
+    assert (counted.overall.samples, counted.skipped) == (1, 2)
+
+
+def test_a_file_of_which_no_record_can_be_read_is_refused_with_what_was_found() -> None:
+    rows = jtl([Sample(START, 5)] * 3, header=False).replace(b",", b"~")
+    with pytest.raises(UnreadableResults, match=r"its first is '1755591301000~5~home.*17 columns separated by ','"):
+        read(rows)
+    with pytest.raises(UnreadableResults, match="No record"):
+        read_jtl([[jtl([])], [rows]], AnalysisPlan())
+
+
+def test_a_file_that_has_just_begun_is_not_unreadable() -> None:
+    counted = read(jtl([]) + b"1755591301000,5,ho")
+    assert (counted.overall.samples, counted.skipped) == (0, 1)
+
+
+@pytest.mark.parametrize("delimiter", ["^", ":", "~", "#"])
+def test_any_delimiter_that_the_header_shows_is_the_delimiter(delimiter: str) -> None:
+    counted = read(jtl([Sample(START, 5, label="a,b"), Sample(START, 6)], delimiter=delimiter))
+    assert (counted.overall.samples, counted.skipped) == (2, 0)
+    assert counted.labels.keys() == {LabelKey("a,b", False), LabelKey("home", False)}
 
 
 def test_a_blank_line_is_no_record() -> None:
@@ -171,20 +210,18 @@ def test_a_blank_line_is_no_record() -> None:
     assert (counted.overall.samples, counted.skipped) == (2, 0)
 
 
-@pytest.fixture
-def _usual_field_limit() -> Iterator[None]:
-    """The csv module's own limit, as a function has it: it belongs to the process, and the engine's code raises it."""
-    before = csv.field_size_limit(128 * 1024)
-    yield
-    csv.field_size_limit(before)
-
-
-@pytest.mark.usefixtures("_usual_field_limit")
-def test_a_quote_that_is_never_closed_costs_at_most_what_a_field_may_hold() -> None:
+@pytest.mark.parametrize("rest", [5, 20_000, 200_000])
+def test_a_quote_that_is_never_closed_costs_its_own_line_alone(rest: int) -> None:
     good = b"1755591301000,5,a\n"
-    counted = read(b"timeStamp,elapsed,label\n" + good + b'1755591301000,5,"a\n' + good * 20_000)
-    assert counted.skipped == 1
-    assert counted.overall.samples > 12_000
+    counted = read(b"timeStamp,elapsed,label\n" + good + b'1755591301000,5,"a\n' + good * rest)
+    assert (counted.overall.samples, counted.skipped) == (rest + 1, 1)
+
+
+def test_a_quote_that_another_row_seems_to_close_costs_its_own_line_alone() -> None:
+    good = b"1755591301000,5,a\n"
+    quoted = b'1755591301000,5,"a,b"\n'
+    counted = read(b"timeStamp,elapsed,label\n" + b'1755591301000,5,"a\n' + good * 9 + quoted)
+    assert (counted.overall.samples, counted.skipped) == (10, 1)
 
 
 def test_transaction_controller_rows_are_labels_of_their_own_and_in_no_other_figure() -> None:

@@ -130,7 +130,7 @@ def test_no_file_is_a_run_without_samples() -> None:
 
 
 def test_each_file_may_end_with_a_record_that_was_cut() -> None:
-    cut = [jtl([Sample(START, 5), Sample(START, 6)])[:-1], b"", jtl([Sample(START, 7), Sample(START, 8)])[:-3]]
+    cut = [jtl([Sample(START, 5), Sample(START, 6)])[:-9], b"", jtl([Sample(START, 7), Sample(START, 8)])[:-5]]
     counted = both(cut)
     assert (counted.overall.elapsed, counted.skipped) == ([5, 7], 2)
 

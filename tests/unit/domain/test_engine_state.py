@@ -21,6 +21,7 @@ from tandem.domain.errors import (
     EngineRefused,
     EngineUnavailable,
 )
+from tandem.domain.generator_health import GeneratorHealth
 from tandem.domain.load_engine import EngineRun, EngineStatus, StatusAnswer
 from tandem.domain.task import TaskStatus
 
@@ -268,3 +269,29 @@ def test_an_unknown_word_is_told_but_not_at_any_length() -> None:
     verdict = judge(odd, facts(BEFORE))
     assert isinstance(verdict, Unchanged)
     assert len(verdict.reason) < 200
+
+
+class TestAGeneratorThatBroke:
+    """An engine of ours tells of threads that died."""
+
+    HEALTH = GeneratorHealth(thread_deaths=5, out_of_memory=9)
+
+    @pytest.mark.parametrize("status", [EngineStatus.COMPLETED, EngineStatus.FAILED, EngineStatus.STOPPED])
+    @pytest.mark.parametrize("at", MOMENTS)
+    def test_its_load_failed_at_once_whatever_the_engine_calls_it(self, status: EngineStatus, at: float) -> None:
+        verdict = judge(run(status, generator=self.HEALTH), facts(at))
+        assert isinstance(verdict, Ended)
+        assert (verdict.status, verdict.counts_as_load_failure) == (TaskStatus.FAILED, True)
+        assert verdict.reason == "OutOfMemoryError: raise heapSize (5 threads of the load generator died)"
+
+    def test_while_it_runs_and_after_a_stop_that_was_asked_for_it_changes_nothing(self) -> None:
+        running = judge(run(EngineStatus.RUNNING, generator=self.HEALTH), facts(BEFORE))
+        assert running == Running(stop_pending=False)
+        stopped = judge(run(EngineStatus.STOPPED, generator=self.HEALTH), facts(BEFORE, StopReason.USER))
+        assert isinstance(stopped, Ended)
+        assert stopped.status is TaskStatus.STOPPED
+
+    def test_a_generator_that_is_well_changes_nothing(self) -> None:
+        verdict = judge(run(EngineStatus.COMPLETED, generator=GeneratorHealth(cpu_mean=0.3)), facts(LONG_AFTER))
+        assert isinstance(verdict, Ended)
+        assert verdict.status is TaskStatus.SUCCEEDED

@@ -70,6 +70,7 @@ def test_every_text_that_a_page_asks_for_is_there() -> None:
     assert sorted(asked - set(TEXTS)) == []
 
 
+STRAINED_GENERATORS = [GeneratorHealth(cpu_mean=0.95), GeneratorHealth(gc_share=0.4)]
 BROKEN_GENERATORS = [GeneratorHealth(out_of_memory=1), GeneratorHealth(thread_deaths=2, first_death="Uncaught")]
 REASONS = [
     reasons.results_unreadable("why"),
@@ -91,6 +92,7 @@ REASONS = [
     reasons.fault_not_known_to_be_over(),
     reasons.generator_exhausted(3, "code", "text"),
     *(each for each in (reasons.generator_broke(health) for health in BROKEN_GENERATORS) if each is not None),
+    *(each for each in (reasons.generator_strained(health) for health in STRAINED_GENERATORS) if each is not None),
     reasons.recovery_not_observed(3, 4),
     reasons.fault_not_confirmed(),
     reasons.results_incomplete(2, 10),

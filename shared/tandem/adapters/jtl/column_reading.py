@@ -27,7 +27,8 @@ class ColumnReading:
         self._found = Found(SampleSorter(plan.groups))
         self._counter = ArrayCounter(plan, self._found.labels, self._found.errors)
         self._layout = DEFAULT_LAYOUT
-        self._skipped = 0
+        self.skipped = 0
+        self.rows = 0
         self._context: deque[bytes] = deque()
         self._in_order = True
         self.pieces_by_rows = 0
@@ -44,6 +45,7 @@ class ColumnReading:
             split = split_columns(b"".join((PADDING, piece, PADDING)), self._layout, self._found)
             if split is not None:
                 block, consumed = split
+                self.rows += len(block.start)
                 self._counter.add(block)
                 self._keep_as_context(piece, consumed)
                 self._in_order = False
@@ -52,14 +54,15 @@ class ColumnReading:
             self._catch_up()
         found = parse_rows(piece, self._layout, self._found.sorter)
         self.pieces_by_rows += 1
-        self._skipped += found.skipped
+        self.skipped += found.skipped
+        self.rows += len(found.rows)
         self._counter.add(block_of_rows(found, self._layout, self._found))
         if not self._found.sorter.may_have_parts:
             self._keep_as_context(piece, found.consumed)
         return found.consumed
 
     def counted(self, cut: int) -> CountedSamples:
-        return self._counter.counted(self._skipped + cut)
+        return self._counter.counted(self.skipped + cut)
 
     def _keep_as_context(self, piece: bytes, consumed: int) -> None:
         if consumed:

@@ -4,7 +4,6 @@ It takes only what it can prove to be split as the csv module does. Words of eig
 once.
 """
 
-import csv
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -69,7 +68,7 @@ def split_table(data: bytes, layout: Layout) -> Table | None:
         separators[within] = False
         if not newlines[-1]:  # the last quote opens a field that this piece does not close
             begun = int(np.argmax(newlines[::-1]))
-            if not newlines.any() or begun >= csv.field_size_limit():
+            if not newlines.any():
                 return None
             newlines, separators = newlines[:-begun], separators[:-begun]
     separators |= newlines
@@ -84,8 +83,6 @@ def split_table(data: bytes, layout: Layout) -> Table | None:
     row_starts = np.empty(rows, np.int64)
     row_starts[0] = first
     row_starts[1:] = line_ends[:-1] + 1
-    if int((line_ends - row_starts).max()) >= csv.field_size_limit():
-        return None
     last_ends = line_ends - (codes[line_ends - 1] == _RETURN)
     words: Words = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
     return Table(data, codes, words, ends, row_starts, last_ends)

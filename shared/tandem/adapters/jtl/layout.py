@@ -6,9 +6,10 @@ https://jmeter.apache.org/usermanual/listeners.html#csvlogformat names the defau
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from tandem.domain.errors import UnreadableResults
@@ -25,6 +26,8 @@ _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _DATE_OR_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 _EPOCH_SECONDS = re.compile(r"[1-9]\d{8,9}")
+_FRACTION = re.compile(r"\d+\.\d+")
+_OTHER_DELIMITER = re.compile(r"timeStamp([^\w\s\"'.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ class Layout:
     def width(self) -> int:
         """The number of columns."""
         return len(self.names)
+
+
+_USED = tuple(column.name for column in fields(Layout) if column.name not in ("delimiter", "names"))
 
 
 class Told(NamedTuple):
@@ -95,7 +101,9 @@ def layout_of(first_line: bytes) -> tuple[Layout, int]:
     """
     mark = len(_BYTE_ORDER_MARK) if first_line.startswith(_BYTE_ORDER_MARK) else 0
     text = first_line[mark:].decode("latin-1").rstrip("\r\n")
-    for delimiter in _DELIMITERS:
+    # Any sign may be JMeter's delimiter (jmeter.save.saveservice.default_delimiter); the header shows which.
+    shown = _OTHER_DELIMITER.match(text)
+    for delimiter in (*_DELIMITERS, *(shown.groups() if shown is not None and text.isascii() else ())):
         names = _fields(text, delimiter)
         if len(set(names) & set(DEFAULT_COLUMNS)) > 1 or names in (["timeStamp"], ["elapsed"]):
             missing = [name for name in _NEEDED if name not in names]
@@ -111,13 +119,32 @@ def refuse_other_times(first_record: bytes, layout: Layout) -> None:
     JMeter does so when jmeter.save.saveservice.timestamp_format is another than ms; which zone such a date is in the
     file does not say.
     """
-    fields = _fields(first_record.decode("latin-1").rstrip("\r\n"), layout.delimiter)
-    stamp = fields[layout.time_stamp] if layout.time_stamp < len(fields) else ""
-    if _DATE_OR_TIME.search(stamp) or _EPOCH_SECONDS.fullmatch(stamp):
+    first = _fields(first_record.decode("latin-1").rstrip("\r\n"), layout.delimiter)
+    stamp = first[layout.time_stamp] if layout.time_stamp < len(first) else ""
+    if _DATE_OR_TIME.search(stamp) or _EPOCH_SECONDS.fullmatch(stamp) or _FRACTION.fullmatch(stamp):
         raise UnreadableResults(
-            f"The result file's timeStamp is {stamp[:40]!r} and not in milliseconds since 1970: "
+            f"The result file's timeStamp is {stamp[:40]!r} and not in whole milliseconds since 1970: "
             "set jmeter.save.saveservice.timestamp_format=ms."
         )
+
+
+def is_whole_without_its_line_end(last: bytes, layout: Layout) -> bool:
+    """Whether the last record of a file, which has no line end, certainly holds all that the figures need.
+
+    It has all columns, and what may be missing at its end is of a column that no figure uses, or cannot be missing.
+    """
+    used = {getattr(layout, column) for column in _USED} - {layout.success}
+    if layout.width - 1 in used:
+        return False
+    try:
+        rows = list(
+            csv.reader(io.StringIO(last.decode("latin-1"), newline=""), delimiter=layout.delimiter, strict=True)
+        )
+    except csv.Error:
+        return False
+    if len(rows) != 1 or len(rows[0]) != layout.width:
+        return False
+    return layout.success != layout.width - 1 or rows[0][-1].lower() in ("true", "false")
 
 
 def _fields(line: str, delimiter: str) -> list[str]:

@@ -15,7 +15,11 @@ class RowReading:
         self._plan = plan
         self._sorter = SampleSorter(plan.groups)
         self._files: list[FileRows] = []
-        self._skipped = 0
+        self.skipped = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(len(file.rows) for file in self._files)
 
     def begin(self, layout: Layout) -> None:
         self._sorter.begin_file()
@@ -25,8 +29,8 @@ class RowReading:
         file = self._files[-1]
         found = parse_rows(piece, file.layout, self._sorter)
         file.rows.extend(found.rows)
-        self._skipped += found.skipped
+        self.skipped += found.skipped
         return found.consumed
 
     def counted(self, cut: int) -> CountedSamples:
-        return count_rows(self._files, self._plan, self._skipped + cut)
+        return count_rows(self._files, self._plan, self.skipped + cut)

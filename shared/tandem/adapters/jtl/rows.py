@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from tandem_samples import SampleKind, SampleSorter, SortedSample
 
 from tandem.adapters.jtl.layout import Layout
+from tandem.adapters.jtl.long_record import start_of_a_record
 from tandem.adapters.jtl.values import (
     MAX_BYTES_DIGITS,
     MAX_ELAPSED_DIGITS,
@@ -19,6 +21,10 @@ from tandem.adapters.jtl.values import (
     whole_number,
 )
 from tandem.domain.samples import ErrorKind, LabelKey
+
+_LONGEST_FIELD = 8 << 20
+# The module's own limit of 128 KiB is less than a failure message can be; what is longer than a piece is cut before.
+csv.field_size_limit(_LONGEST_FIELD)
 
 
 class Row(NamedTuple):
@@ -69,34 +75,48 @@ def parse_rows(data: bytes, layout: Layout, sorter: SampleSorter) -> RowBlock:
     """The rows in a piece of a file that begins at the start of a record.
 
     A record at the end that is not whole is left to the next piece. One that cannot be used (wrong number of fields, a
-    field that does not hold what it must, a quote that is not closed within the csv module's limit of 128 KiB) is
-    skipped; reading goes on with the next line.
+    field that does not hold what it must, a quote that is not closed as it must be) is skipped; reading goes on with
+    the next line, or with the first that looks like a record among those that an open quote has swallowed.
     """
     # Latin-1 maps each byte to one character, so invalid UTF-8 cannot move a field's border.
     lines = list(io.StringIO(data[: data.rfind(b"\n") + 1].decode("latin-1"), newline="\n"))
-    source = _Lines(lines)
-    reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
     rows: list[Row] = []
-    skipped = 0
-    whole_lines = 0
-    while True:
-        try:
-            fields = next(reader)
-        except StopIteration:
-            break
-        except csv.Error:
-            if source.exhausted:
+    skipped = whole_lines = 0
+    begun_at: int | None = 0
+    while begun_at is not None:
+        source = _Lines(lines[begun_at:])
+        reader = csv.reader(source, delimiter=layout.delimiter, strict=True)
+        first, begun_at = begun_at, None
+        while True:
+            try:
+                fields = next(reader)
+            except StopIteration:
                 break
-            skipped += 1
-        else:
-            row = _row(fields, layout, sorter)
-            if row is not None:
-                rows.append(row)
-            elif fields and tuple(fields) != layout.names:
-                # The header once more, where files were put one behind the other, is no record.
+            except csv.Error:
+                if source.exhausted:
+                    break
                 skipped += 1
-        whole_lines = reader.line_num
+                begun_at = _record_within(lines, whole_lines + 1, first + reader.line_num, layout)
+                if begun_at is not None:
+                    whole_lines = begun_at
+                    break
+            else:
+                row = _row(fields, layout, sorter)
+                if row is not None:
+                    rows.append(row)
+                elif fields and tuple(fields) != layout.names:
+                    # The header once more, where files were put one behind the other, is no record.
+                    skipped += 1
+            whole_lines = first + reader.line_num
     return RowBlock(rows, skipped, sum(map(len, lines[:whole_lines])))
+
+
+def _record_within(lines: list[str], start: int, stop: int, layout: Layout) -> int | None:
+    """The first line that looks like a record, among those that a quote has swallowed that nobody closed."""
+    if start >= stop:
+        return None
+    looks = re.compile(start_of_a_record(layout).decode("latin-1"))
+    return next((number for number in range(start, stop) if looks.match(lines[number])), None)
 
 
 def _row(fields: list[str], layout: Layout, sorter: SampleSorter) -> Row | None:

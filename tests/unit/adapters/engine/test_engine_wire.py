@@ -20,6 +20,8 @@ from tandem.adapters.engine.wire import (
     utc_time,
 )
 from tandem.domain.errors import EngineAnsweredWrongly, InvalidValue
+from tandem.domain.generator_health import GeneratorHealth
+from tandem.domain.live_metrics import GroupCounts, RecentFigures, TopError
 from tandem.domain.load_engine import EngineStatus, StartLoad
 from tandem_samples import GroupKind, ThreadGroup
 
@@ -263,3 +265,44 @@ def test_the_thread_groups_of_a_run_are_read() -> None:
 )
 def test_thread_groups_that_make_no_sense_are_unknown(told: object) -> None:
     assert read(RunWire, {**RECORDED, "threadGroups": told}, "reading").to_run(UTC).thread_groups == ()
+
+
+def test_the_figures_that_our_engine_adds_are_read() -> None:
+    told = {
+        "totalRequests": 71,
+        "recent": {"seconds": 3, "samples": 54, "errors": 27, "errorRate": 0.5, "requestsPerSec": 18.0, "p95": 31},
+        "wholeSeconds": 4,
+        "topError": {"code": "503", "message": "x" * 1000, "count": 27},
+        "setUp": {"samples": 2, "errors": 1},
+        "tearDown": {"samples": 0, "errors": 0},
+        "untoldSamples": 1,
+        "groupsKnown": True,
+        "generator": {"cores": 2, "cpuMean": 0.25, "threadDeaths": 1, "firstDeath": "java.lang.OutOfMemoryError"},
+    }
+    metrics = read(MetricsWire, told, "reading").to_metrics()
+    assert metrics.recent == RecentFigures(3, 54, 27, 0.5, 18.0, 31)
+    assert (metrics.whole_seconds, metrics.set_up, metrics.untold_samples) == (4, GroupCounts(2, 1), 1)
+    assert metrics.top_error == TopError("503", "x" * 300, 27)
+    assert metrics.generator == GeneratorHealth(
+        cores=2, cpu_mean=0.25, thread_deaths=1, first_death="java.lang.OutOfMemoryError"
+    )
+
+
+def test_a_deployed_engine_tells_none_of_them() -> None:
+    metrics = read(MetricsWire, {"totalRequests": 5}, "reading").to_metrics()
+    assert (metrics.recent, metrics.whole_seconds, metrics.top_error, metrics.generator) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    "broken", [{"seconds": 3, "samples": -1}, {"seconds": 3, "samples": 2, "errorRate": 7}, {"seconds": "3"}]
+)
+def test_recent_figures_that_cannot_be_spoil_the_answer(broken: dict[str, object]) -> None:
+    with pytest.raises(EngineAnsweredWrongly):
+        read(MetricsWire, {"totalRequests": 5, "recent": broken}, "reading")
+
+
+def test_a_generators_health_that_is_not_understood_spoils_no_state() -> None:
+    run = read(RunWire, {**RECORDED, "generator": {"cores": "many"}}, "reading").to_run(UTC)
+    assert (run.status, run.generator) == (EngineStatus.RUNNING, None)
+    well = read(RunWire, {**RECORDED, "generator": {"threadDeaths": 3, "more": 1}}, "reading").to_run(UTC)
+    assert well.generator == GeneratorHealth(thread_deaths=3)

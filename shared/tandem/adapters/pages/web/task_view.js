@@ -286,10 +286,37 @@ class LiveRun {
 function phaseWords(task, fault, now, windowIsOpen) {
   if (task.stopRequested) return t("progress.stopping");
   if (task.status === "PENDING") return t("progress.pending");
+  if (task.gate?.until && !task.gate.provenAt && !windowIsOpen) return gateWords(task.gate, now);
   if (fault === null) return t("progress.noFault");
   const away = { n: seconds(Math.round(Math.abs(fault - now) / 1000)) };
   if (fault > now) return t("progress.toFault", away);
   return windowIsOpen ? t("progress.sinceFault", away) : t("progress.faultDue");
+}
+
+// What the traffic check measures, what it wants, and how long it goes on looking.
+function gateWords(gate, now) {
+  const { measured, wanted } = gate;
+  const left = seconds(Math.max(0, Math.round((epochOf(gate.until) - now) / 1000)));
+  const said = [
+    t("gate.samples", {
+      samples: number(measured?.samples ?? 0),
+      seconds: seconds(measured?.seconds ?? 0),
+      minSamples: number(wanted.minSamples),
+      minSeconds: seconds(wanted.minSeconds),
+    }),
+  ];
+  if (measured?.errorRate != null) {
+    said.push(t("gate.errors", { rate: percent(measured.errorRate), most: percent(wanted.maxErrorRate) }));
+  }
+  if (measured?.requestsPerSec != null && wanted.minThroughput !== null) {
+    said.push(t("gate.throughput", { rate: perSecond(measured.requestsPerSec), least: perSecond(wanted.minThroughput) }));
+  }
+  if (measured?.samples === 0 && measured.setUpSamples > 0) said.push(t("gate.setUp", { n: number(measured.setUpSamples) }));
+  if (measured?.topError) {
+    const { code, message, count } = measured.topError;
+    said.push(t("gate.topError", { error: `${code} ${message}`.trim(), n: number(count) }));
+  }
+  return sentences(...said, t("gate.left", { n: left }));
 }
 
 function endWords(end, now) {
