@@ -119,7 +119,10 @@ def test_wildcards_stand_only_where_aws_allows_nothing_else() -> None:
 
 def copies(properties: dict[str, Any]) -> int:
     """How many of a function there are at most, by the parameters' defaults."""
-    given = properties.get("ReservedConcurrentExecutions", SHARED["ReservedConcurrentExecutions"])
+    [condition, given, otherwise] = properties.get(
+        "ReservedConcurrentExecutions", SHARED["ReservedConcurrentExecutions"]
+    )["Fn::If"]
+    assert (condition, otherwise) == ("ReservesConcurrency", {"Ref": "AWS::NoValue"})
     return int(DOCUMENT["Parameters"][given["Ref"]]["Default"] if isinstance(given, dict) else given)
 
 

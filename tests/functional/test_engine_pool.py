@@ -161,9 +161,9 @@ def test_an_engine_with_loads_is_not_removed(pool: dict[str, Any], api: Api, sec
 
 
 def test_a_dead_engine_is_named_by_the_health_check(pool: dict[str, Any], api: Api, second: TrapEngine) -> None:
-    assert api.get("get_health").result["engines"] == {"default": "UP", "second": "UP"}
+    assert api.get("get_system_health").result["engines"] == {"default": "UP", "second": "UP"}
     second.go_down()
-    answer = api.get("get_health")
+    answer = api.get("get_system_health")
     assert answer.status == 503
     assert set(answer.fields) == {"engine second"}
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from tandem.domain.errors import FieldFault, InvalidValue, MalformedRequest, Too
 MAX_FIELDS = 1_000
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of a body or a file in it: API Gateway and Lambda let 6 MB through, with base64 around it (http-api.md)."""
+
+MAX_FORM_BYTES = 64 * 1024
+"""Of a form: its parser takes some 200 bytes of memory for one of the text."""
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -73,6 +77,8 @@ def body_of(event: Mapping[str, Any]) -> Body:
         return Body({}, is_text=False)
     content_type = content_type_of(event) or JSON
     if content_type == FORM:
+        if len(raw) > MAX_FORM_BYTES:
+            raise TooLarge(f"The form is larger than {MAX_FORM_BYTES} bytes; a JSON body may be larger.")
         return Body(_pairs(_utf8(raw), "form"), is_text=True)
     if content_type != JSON and not content_type.endswith("+json"):
         raise MalformedRequest(f"The content type must be {JSON} or {FORM}, not {content_type[:100]!r}.")
@@ -144,7 +150,7 @@ def _pairs(text: str, where: str) -> dict[str, str]:
     except ValueError as fault:
         raise MalformedRequest(f"The {where} has more than {MAX_FIELDS} fields.") from fault
     fields: dict[str, str] = {}
-    repeated = sorted({name for name, _ in pairs if sum(each == name for each, _ in pairs) > 1})
+    repeated = sorted(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     if repeated:
         raise InvalidValue(
             "One or more parameters are wrong.",

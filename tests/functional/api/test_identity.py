@@ -191,3 +191,21 @@ def test_two_long_user_ids_never_meet() -> None:
 
 def test_an_event_without_anything_is_401_and_no_crash() -> None:
     assert handler_of("get_load_test_task")({}, None)["statusCode"] == 401
+
+
+def test_two_people_of_one_cognito_identity_pool_are_two_users() -> None:
+    def user(identity: str) -> str:
+        # As API Gateway sends it: everybody of a pool has the same role and the same session name.
+        iam = {
+            "userId": "AROAEXAMPLE:CognitoIdentityCredentials",
+            "cognitoIdentity": {"amr": ["authenticated"], "identityId": identity, "identityPoolId": "us-east-1:pool"},
+        }
+        return user_of({"requestContext": {"authorizer": {"iam": iam}}})
+
+    assert user("us-east-1:alice") == "us-east-1:alice"
+    assert user("us-east-1:mallory") == "us-east-1:mallory"
+
+
+def test_an_iam_caller_that_came_through_no_identity_pool_is_its_user_id() -> None:
+    iam = {"userId": "AIDAEXAMPLE", "cognitoIdentity": None}
+    assert user_of({"requestContext": {"authorizer": {"iam": iam}}}) == "AIDAEXAMPLE"

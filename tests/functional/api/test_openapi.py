@@ -70,15 +70,23 @@ def test_error_codes_are_a_closed_list_and_each_family_has_a_status() -> None:
 
 def test_health_is_up_when_database_and_engine_are(api: Api) -> None:
     up = {"status": "UP", "database": "UP", "engine": "UP", "engines": {"default": "UP"}}
-    assert api.get("get_health", NOBODY).result == up
+    assert api.get("get_system_health").result == up
+    assert api.get("get_system_health", NOBODY).status == 401
+
+
+def test_anybody_may_ask_whether_the_api_answers_and_learns_and_touches_nothing_else(
+    api: Api, engine: TrapEngine
+) -> None:
+    engine.go_down()
+    assert api.get("get_health", NOBODY).result == {"status": "UP"}
 
 
 def test_health_names_what_is_down(api: Api, engine: TrapEngine, settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
     engine.go_down()
-    answer = api.get("get_health", NOBODY)
+    answer = api.get("get_system_health")
     assert (answer.status, answer.code, list(answer.fields)) == (503, "NOT_HEALTHY", ["engine"])
 
     settings.setenv("TANDEM_DATABASE_URL", f"sqlite:///{tmp_path}/no/such/folder/x.db")
     bootstrap.reset()
-    answer = api.get("get_health", NOBODY)
+    answer = api.get("get_system_health")
     assert (answer.status, list(answer.fields)) == (503, ["database", "engine"])

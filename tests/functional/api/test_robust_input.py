@@ -200,3 +200,8 @@ def test_every_code_that_was_seen_is_documented(api: Api) -> None:
     seen = {api.post(name).code for name in POSTED if api.post(name).status != 200}
 
     assert seen <= error_codes()
+
+
+def test_a_form_is_small_because_reading_a_large_one_costs_two_hundred_times_its_size(api: Api) -> None:
+    answer = api.raw("stop_load_test_task", "POST", body="a=" + "%" * (64 * 1024), content_type=FORM)
+    assert (answer.status, answer.code) == (413, "TOO_LARGE")
