@@ -91,6 +91,7 @@ IF = value("IfController.condition", "java.lang.Runtime.getRuntime()")
             )
         ),
         plan(element("DebugSampler", '<stringProp name="a">b<stringProp name="c">d</stringProp></stringProp>')),
+        plan(element("IfController", value("IfController.useExpression", " true") + IF)),
         # Elements and functions that nobody has looked at.
         plan(element("com.example.Sampler")),
         plan(element("com.example.Sampler", attributes='enabled="false"')),

@@ -14,6 +14,7 @@ from tandem.domain.comparison import ComparedFigure, Outcome
 from tandem.domain.fault_window import WindowSource
 from tandem.domain.generator_health import GeneratorHealth
 from tandem.domain.pages import ConsolePart
+from tandem.domain.preflight_report import FindingCode, Severity
 from tandem.domain.recovery import Figure
 from tandem.domain.samples import PhaseName
 from tandem.domain.task import TaskStatus
@@ -64,6 +65,7 @@ def test_every_text_that_a_page_asks_for_is_there() -> None:
     asked |= {f"advice.{code}" for code in AdviceCode} | {f"windowFrom.{source}" for source in WindowSource}
     asked |= {f"outcome.{outcome}" for outcome in Outcome} | {f"outcomeSentence.{outcome}" for outcome in Outcome}
     asked |= {f"compared.{figure}" for figure in ComparedFigure}
+    asked |= {f"finding.{code}" for code in FindingCode} | {f"severity.{severity}" for severity in Severity}
     asked |= {f"reason.{code}" for code in ReasonCode} | {f"phase.{name}" for name in PhaseName}
     asked |= {f"status.{status}" for status in TaskStatus} | {f"event.TASK_{status}" for status in TaskStatus}
 

@@ -298,7 +298,8 @@ class FactCollector:
         for kind, values in ((element.kind, element.values), *((row.kind, row.values) for row in self._rows)):
             if values.get("TestPlan.user_define_classpath", "").strip():
                 self._add(self._code, CodeFact(where, "the test plan adds jars to JMeter's class path"))
-            if kind == "IfController" and values.get("IfController.useExpression", "").strip() != "true":
+            # To the letter, as JMeter reads it: " true" is not true.
+            if kind == "IfController" and values.get("IfController.useExpression", "") != "true":
                 self._add(self._code, CodeFact(where, "the If Controller evaluates its condition as JavaScript"))
             java_class = values.get("classname", "").strip()
             if kind in {"JavaSampler", "JavaConfig"} and not java_class.startswith("org.apache.jmeter."):

@@ -3,6 +3,7 @@
 import { send, sendFile } from "./api.js";
 import { alertBox, announce, openDialog, showFailure } from "./dialogs.js";
 import { h } from "./dom.js";
+import { findingsList, preflightChip } from "./findings.js";
 import { bytes, number, seconds } from "./format.js";
 import { documentOf, formDialog, FormField } from "./forms.js";
 import { t } from "./i18n.js";
@@ -53,6 +54,7 @@ function definitionTable(page, done) {
     { text: t("field.entry") },
     { text: t("fact.load"), figure: true },
     { text: t("field.rampUp"), figure: true },
+    { text: t("preflight") },
     { text: t("column.actions") },
   ];
   const rows = page.data.map((definition) => [
@@ -61,6 +63,9 @@ function definitionTable(page, done) {
     definition.entry === "URL" && definition.urlCase ? `${definition.urlCase.method} ${definition.urlCase.path}` : (definition.contentRef ?? ""),
     number(definition.threads),
     seconds(definition.rampUp),
+    definition.preflightStatus
+      ? h("span", { class: "row-buttons" }, rowButton("preflight", definition.name, () => showFindings(definition)), preflightChip(definition.preflightStatus))
+      : "",
     h(
       "span",
       { class: "row-buttons" },
@@ -69,6 +74,19 @@ function definitionTable(page, done) {
     ),
   ]);
   return listTable(t("definitions"), columns, rows, (row) => page.data[row].id);
+}
+
+async function showFindings(definition) {
+  const result = h("div", { class: "preflight", "aria-live": "polite" }, h("p", { class: "quiet" }, t("loading")));
+  openDialog({ title: t("preflightOf", { name: definition.name }), content: result });
+  try {
+    const { preflight } = await send("GetLoadTestDefinition", { id: definition.id });
+    result.replaceChildren(preflight ? findingsList(preflight) : h("p", { class: "quiet" }, t("noFindings")));
+  } catch (failure) {
+    const box = alertBox();
+    result.replaceChildren(box);
+    showFailure(box, failure);
+  }
 }
 
 function removeDefinition(definition, done) {
@@ -189,18 +207,6 @@ class FileUpload {
       this.result.replaceChildren(h("p", {}, t("uploaded", { name })));
       return;
     }
-    const { status, findings } = upload.preflight;
-    this.result.replaceChildren(
-      h("p", {}, h("span", { class: `chip is-${status.toLowerCase()}` }, t(`preflight.${status}`)), ` ${name}`),
-      findings.length === 0
-        ? h("p", { class: "quiet" }, t("noFindings"))
-        : h(
-            "ul",
-            { class: "findings", lang: "en" },
-            findings.map((finding) =>
-              h("li", {}, h("span", { class: `chip is-${finding.severity.toLowerCase()}` }, finding.severity), ` ${finding.message} `, h("span", { class: "aside" }, finding.path || finding.element)),
-            ),
-          ),
-    );
+    this.result.replaceChildren(h("p", {}, preflightChip(upload.preflight.status), ` ${name}`), findingsList(upload.preflight));
   }
 }

@@ -23,8 +23,9 @@ export function showFailure(box, failure) {
 export function openDialog({ title, content, action, danger = false, act, fault = null }) {
   const heading = freshId("dialog");
   const alert = alertBox();
-  const submit = h("button", { type: "submit", class: danger ? "button is-danger" : "button is-main" }, action);
-  const cancel = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, t("cancel"));
+  // Without an act the dialog only shows something.
+  const submit = act ? h("button", { type: "submit", class: danger ? "button is-danger" : "button is-main" }, action) : null;
+  const cancel = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, act ? t("cancel") : t("close"));
   const form = h(
     "form",
     { method: "dialog", novalidate: true },
@@ -36,6 +37,10 @@ export function openDialog({ title, content, action, danger = false, act, fault 
   const dialog = h("dialog", { "aria-labelledby": heading, onclose: () => dialog.remove() }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (!act) {
+      dialog.close();
+      return;
+    }
     submit.disabled = true;
     alert.hidden = true;
     try {
