@@ -5,6 +5,7 @@ failed. Numbers of requests and seconds count from the load's start; throughput 
 seconds (``LiveMetrics.recent``), so that a service that recovers passes, and one that has just died does not.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ LOOK_BACK = timedelta(seconds=3)
 """How far apart two looks at an engine that tells no figures of its last seconds must be, for them to be compared."""
 
 _OF_JMETER = ("Non HTTP response code: ", "Non HTTP response message: ")
+_NOT_CONNECTED = re.compile(r"Connect to (?P<address>\S+) \[.*\] failed: (?P<why>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,12 @@ def named(error: TopError) -> str:
     for prefix in _OF_JMETER:
         code, message = code.removeprefix(prefix), message.removeprefix(prefix)
     if error.code.startswith(_OF_JMETER[0]):
-        return f"{code.rpartition('.')[2]}: {message}" if message else code.rpartition(".")[2]
+        name = code.rpartition(".")[2]
+        if (refused := _NOT_CONNECTED.fullmatch(message)) is not None:
+            message = f"{refused['why']} at {refused['address']}"
+        # What Apache's client calls a host's refusal is what everybody else calls a refused connection.
+        name = "ConnectException" if name == "HttpHostConnectException" else name
+        return f"{name}: {message}" if message else name
     return " ".join(part for part in (code, message) if part) or "an error without a code"
 
 

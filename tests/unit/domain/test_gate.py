@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tandem.domain.gate import GateBounds, GateFigures, LooksBack, shortfalls, why_not_proven
+from tandem.domain.gate import GateBounds, GateFigures, LooksBack, named, shortfalls, why_not_proven
 from tandem.domain.live_metrics import GroupCounts, LiveMetrics, RecentFigures, TopError, in_all
 from tandem.domain.strategy import Gate
 
@@ -76,6 +76,12 @@ def test_the_most_frequent_error_is_named_as_people_call_it() -> None:
         "100 % of 54 requests failed in the last 3 s (gate allows 50 %). "
         "Most frequent: ConnectException: Connection refused (71 of 71 requests so far)"
     )
+    by_httpclient = TopError(
+        "Non HTTP response code: org.apache.http.conn.HttpHostConnectException",
+        "Non HTTP response message: Connect to 127.0.0.1:9 [/127.0.0.1] failed: Connection refused",
+        71,
+    )
+    assert named(by_httpclient) == "ConnectException: Connection refused at 127.0.0.1:9"
     answered = replace(dead, top_error=TopError("503", "Service Unavailable", 70))
     assert "Most frequent: 503 Service Unavailable (70 of 71 requests so far)" in why_not_proven(GateBounds(), answered)
 
