@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tandem.domain.task import TaskStatus
     from tandem.domain.task_statistics import Period, TaskCounts
     from tandem.domain.unsettled_run import UnsettledRun
+    from tandem.domain.upload import SignedUpload, StoredObject, Upload
     from tandem.domain.verdict_reasons import VerdictStatus
-from tandem.domain.upload import SignedUpload, StoredObject, Upload
 
 T = TypeVar("T")
 
