@@ -207,7 +207,8 @@ class Api:
         if _content_length(request) > limit + 4096:
             raise BadArgument(f"file is larger than {limit} bytes")
         content_type = request.headers.get("content-type", "")
-        return _success(await receive_upload(self._root, content_type, request.stream(), limit, category))
+        keep = request.query_params.get("keep", "true").lower() != "false"
+        return _success(await receive_upload(self._root, content_type, request.stream(), limit, category, keep=keep))
 
 
 async def _snapshots(run: Run) -> AsyncIterator[bytes]:

@@ -37,17 +37,7 @@ def run_arguments(
     request: ExecutionRequest, execution_id: str, plan: Path, directory: Path, stop_port: int
 ) -> list[str]:
     """JMeter's arguments for a run. The last of two ``-J`` with one name wins, so the engine's own come last."""
-    given: dict[str, str] = {"threads": str(request.threads), "loops": str(request.loops)}
-    given[_SUB_RESULTS] = str(needs_sub_results(plan)).lower()
-    given.update(request.properties)
-    for name, value in (
-        ("threads", request.threads),
-        ("loops", request.loops),
-        ("rampUp", request.ramp_up),
-        ("duration", request.duration),
-    ):
-        if value is not None:
-            given[name] = str(value)
+    given = {_SUB_RESULTS: str(needs_sub_results(plan)).lower(), **request.plan_properties}
     own = {
         "jmeter.save.saveservice.autoflush": "true",
         "jmeter.save.saveservice.default_delimiter": ",",

@@ -3,6 +3,8 @@
 ::
 
     uploads/testplans  uploads/data  uploads/misc     what was uploaded
+    uploads/once       uploads for one run: its start takes them away
+    work/{random}/     where one JMeter works: its plan and files; gone when the run has ended
     results/{dir}/     results.jtl jmeter.log jmeter.out execution.json events.jsonl
     reports/{dir}/     JMeter's HTML dashboard; the same as one file in reports/{dir}.zip
     cache/             a JMETER_HOME built from the wheels, Java's preferences
@@ -33,6 +35,8 @@ class DataRoot:
         self.testplans = self.path / "uploads" / "testplans"
         self.data = self.path / "uploads" / "data"
         self.misc = self.path / "uploads" / "misc"
+        self.once = self.path / "uploads" / "once"
+        self.work = self.path / "work"
         self.results = self.path / "results"
         self.reports = self.path / "reports"
         self.cache = self.path / "cache"
@@ -40,7 +44,10 @@ class DataRoot:
 
     def prepare(self) -> None:
         """Create the directories and take the lock. Raises OSError, and DataRootTaken when another engine has it."""
-        for directory in (self.testplans, self.data, self.misc, self.results, self.reports, self.cache):
+        for directory in (
+            *(self.testplans, self.data, self.misc, self.once, self.work),
+            *(self.results, self.reports, self.cache),
+        ):
             directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem_engine.atomic_file import write_atomically
-from tandem_engine.execution_request import ExecutionRequest
+from tandem_engine.execution_request import ExecutionRequest, FileBeside
 from tandem_engine.moments import iso_without_zone, now_ms
+from tandem_engine.plan_groups import as_groups
 from tandem_engine.processes import ProcessIdentity
 
 STATE_FILE: Final = "execution.json"
@@ -46,6 +47,8 @@ class EndCause(StrEnum):
     TIMEOUT = "TIMEOUT"
     DURATION = "DURATION"
     SHUTDOWN = "SHUTDOWN"
+    SET_UP = "SET_UP"
+    TEAR_DOWN = "TEAR_DOWN"
 
 
 class Dashboard(StrEnum):
@@ -61,7 +64,10 @@ class Dashboard(StrEnum):
 class Execution:
     """One run. Moments are ms since 1970; ``process`` is None until JMeter was spawned.
 
-    ``thread_groups``: name and element of each thread group that runs. ``generator``: how its JMeter fared.
+    ``work``: the name of its working directory. ``plan_copy``: the run-time copy of its plan, if it lies elsewhere.
+    ``thread_groups``: name and element of each thread group that runs. ``start_delay``: for how many seconds the plan
+    itself lets no main group send. ``main_ended``: when its main groups were over, where tear-down groups followed.
+    ``generator``: how its JMeter fared.
     """
 
     execution_id: str
@@ -79,7 +85,10 @@ class Execution:
     summary: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
     dashboard: Dashboard = Dashboard.PENDING
+    work: str | None = None
     thread_groups: list[list[str]] = field(default_factory=list)
+    start_delay: float = 0
+    main_ended: int | None = None
     generator: dict[str, Any] | None = None
 
     def to_wire(self) -> dict[str, Any]:
@@ -102,6 +111,7 @@ class Execution:
             "logPath": f"results/{self.directory_name}/jmeter.log",
             "parameters": self.request.parameters(),
             "errorMessage": self.error_message,
+            "threadGroups": [{"name": group.name, "kind": group.kind.value} for group in as_groups(self.thread_groups)],
         } | ({} if self.generator is None else {"generator": self.generator})
 
 
@@ -175,7 +185,7 @@ def load_execution(state_file: Path) -> Execution:
         return Execution(
             **{
                 **state,
-                "request": ExecutionRequest(**state["request"]),
+                "request": _request(state["request"]),
                 "status": Status(state["status"]),
                 "process": None if process is None else ProcessIdentity(**process),
                 "end_cause": None if state["end_cause"] is None else EndCause(state["end_cause"]),
@@ -184,6 +194,11 @@ def load_execution(state_file: Path) -> Execution:
         )
     except (TypeError, KeyError, ValueError) as fault:
         raise UnreadableState(f"{state_file} is no execution state: {fault}") from fault
+
+
+def _request(state: dict[str, Any]) -> ExecutionRequest:
+    files = tuple(FileBeside(**each) for each in state.get("files", ()))
+    return ExecutionRequest(**{**state, "files": files})
 
 
 def _is_event(line: str) -> bool:

@@ -14,6 +14,13 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[\ud800-\udfff]")
 _LONGEST_VALUE: Final = 32 * 1024
 _LEAST_HEAP: Final = 32 * 1024**2
 
+SET_UP_LIMIT: Final = 300
+TEAR_DOWN_LIMIT: Final = 30
+_LONGEST_TEAR_DOWN: Final = 3600
+_MOST_FILES: Final = 1000
+_DEEPEST: Final = 16
+LONGEST_NAME: Final = 255
+
 # What the engine itself needs to say: its stop port, its way of reading the JTL, how it finds its processes again.
 RESERVED_PROPERTIES: Final = frozenset(
     {
@@ -42,8 +49,20 @@ _JVM_REFUSED: Final = re.compile(r"-XX:[+-]?(?:On\w+|Flags|VMOptionsFile|\w*(?:F
 
 
 @dataclass(frozen=True, slots=True)
+class FileBeside:
+    """A file that goes along: an uploaded file, and its name beside the plan, as the plan calls it."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionRequest:
-    """What to run and how. ``ramp_up``, ``duration`` and ``timeout`` are in seconds."""
+    """What to run and how. Times are in seconds.
+
+    ``duration``: for how long the main thread groups send. ``set_up_limit``: within which the first of them must have
+    sent. ``tear_down_limit``: for how long tear-down groups may run. ``respect_loops``: finite loops may end it sooner.
+    """
 
     test_plan_path: str
     test_name: str | None = None
@@ -56,6 +75,24 @@ class ExecutionRequest:
     heap_size: str = "1g"
     properties: Mapping[str, str] = field(default_factory=dict)
     jvm_args: Mapping[str, str] = field(default_factory=dict)
+    respect_loops: bool = False
+    set_up_limit: int = SET_UP_LIMIT
+    tear_down_limit: int = TEAR_DOWN_LIMIT
+    files: tuple[FileBeside, ...] = ()
+
+    @property
+    def plan_properties(self) -> dict[str, str]:
+        """What the plan reads as ``${__P(name)}``: the load's shape goes before properties of the same names."""
+        given = {"threads": str(self.threads), "loops": str(self.loops), **self.properties}
+        for name, value in (
+            ("threads", self.threads),
+            ("loops", self.loops),
+            ("rampUp", self.ramp_up),
+            ("duration", self.duration),
+        ):
+            if value is not None:
+                given[name] = str(value)
+        return given
 
     def parameters(self) -> dict[str, Any]:
         """The ``parameters`` member of a TestExecution."""
@@ -68,6 +105,9 @@ class ExecutionRequest:
             "heapSize": self.heap_size,
             "properties": dict(self.properties),
             "jvmArgs": dict(self.jvm_args),
+            "respectLoops": self.respect_loops,
+            "setUpLimitSec": self.set_up_limit,
+            "tearDownLimitSec": self.tear_down_limit,
         }
 
 
@@ -89,6 +129,10 @@ def parse_request(body: object, default_heap: str) -> ExecutionRequest:
         heap_size=reader.heap_size(default_heap),
         properties=properties,
         jvm_args=reader.jvm_arguments(),
+        respect_loops=reader.flag("respectLoops"),
+        set_up_limit=reader.integer("setUpLimitSec", SET_UP_LIMIT, 1) or SET_UP_LIMIT,
+        tear_down_limit=reader.tear_down_limit(),
+        files=reader.files(),
     )
     if reader.faults:
         raise BadArgument("; ".join(reader.faults))
@@ -136,6 +180,42 @@ class _Reader:
             self.faults.append(f"{name} must be a whole number from {least} to {_MOST}")
             return default
         return value
+
+    def flag(self, name: str) -> bool:
+        value = self._body.get(name)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.faults.append(f"{name} must be true or false")
+        return False
+
+    def tear_down_limit(self) -> int:
+        limit = self.integer("tearDownLimitSec", TEAR_DOWN_LIMIT, 0)
+        if limit is not None and limit > _LONGEST_TEAR_DOWN:
+            self.faults.append(f"tearDownLimitSec must be at most {_LONGEST_TEAR_DOWN}")
+        return TEAR_DOWN_LIMIT if limit is None else limit
+
+    def files(self) -> tuple[FileBeside, ...]:
+        value = self._body.get("files")
+        if value is None:
+            return ()
+        if not isinstance(value, list) or len(value) > _MOST_FILES:
+            self.faults.append(f"files must be a list of at most {_MOST_FILES} files")
+            return ()
+        taken: dict[str, FileBeside] = {}
+        for index, each in enumerate(value):
+            path, name = (each.get("path"), each.get("name")) if isinstance(each, dict) else (None, None)
+            if not isinstance(path, str) or not path or len(path) > 4096:
+                self.faults.append(f"files.{index}.path must be the path of an uploaded file")
+            elif not isinstance(name, str) or not is_name_beside(name):
+                self.faults.append(
+                    f"files.{index}.name must be a file's name, or a path below the plan's folder, of at most "
+                    f"{LONGEST_NAME} bytes in each part"
+                )
+            elif name in taken:
+                self.faults.append(f"files.{index}.name is the name of another file: {name[:100]}")
+            else:
+                taken[name] = FileBeside(path, name)
+        return tuple(taken.values())
 
     def heap_size(self, default: str) -> str:
         value = self._body.get("heapSize")
@@ -201,6 +281,19 @@ def _scalar(value: object) -> str | None:
     if isinstance(value, str | int | float):
         return str(value)
     return None
+
+
+def is_name_beside(name: str) -> bool:
+    """Whether a file may lie beside the plan under this name: relative, and no way upwards."""
+    parts = name.split("/")
+    return len(parts) <= _DEEPEST and all(
+        part not in {"", ".", ".."}
+        and len(part.encode("utf-8", errors="surrogatepass")) <= LONGEST_NAME
+        and part.isprintable()
+        and "\\" not in part
+        and _is_unicode(part)
+        for part in parts
+    )
 
 
 def _is_unicode(text: str) -> bool:

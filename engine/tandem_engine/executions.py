@@ -22,11 +22,11 @@ from tandem_engine.execution import (
     UnreadableState,
     load_execution,
 )
-from tandem_engine.execution_request import ExecutionRequest
+from tandem_engine.execution_request import ExecutionRequest, FileBeside
 from tandem_engine.faults import BadArgument, Broken, Full, Unknown
 from tandem_engine.jmeter_home import JMeter
 from tandem_engine.moments import file_stamp, now_ms
-from tandem_engine.plan import MAX_PLAN_BYTES, NotATestPlan, check_plan, with_duration
+from tandem_engine.plan import MAX_PLAN_BYTES, NotATestPlan
 from tandem_engine.plan_groups import thread_groups_of
 from tandem_engine.processes import (
     JMeterProcess,
@@ -37,8 +37,10 @@ from tandem_engine.processes import (
     leads_session,
 )
 from tandem_engine.run import Run
+from tandem_engine.run_time_plan import RunTimePlan, make_run_time_plan
 from tandem_engine.settings import Settings
 from tandem_engine.stop_sequence import free_stop_port
+from tandem_engine.work_directory import delete_orphans, fill, remove
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Executions:
         for abandoned in dashboards:
             JMeterProcess.adopt(abandoned).signal(_SIGKILL)
         (self._root.cache / "preferences").mkdir(exist_ok=True)
+        delete_orphans(self._root)
         self._dashboards.start()
         for execution in self._load():
             run = self._make_run(execution)
@@ -85,24 +88,41 @@ class Executions:
                 run.close_dead()
         for execution_id, ownerless in alive.items():
             self._kill(ownerless, execution_id)
+        self._remove_left_work()
 
     def start(self, request: ExecutionRequest) -> Run:
         """Start a run. Raises BadArgument, Full, Broken, OSError; then nothing of it is left."""
         plan = self._root.find_file("testPlanPath", request.test_plan_path)
-        content = self._read_plan(plan, request)
-        run = self._reserve(request, plan, thread_groups_of(content))
+        files = [
+            (file, self._root.find_file(f"files.{index}.path", file.path)) for index, file in enumerate(request.files)
+        ]
+        try:
+            return self._start(request, plan, files)
+        finally:
+            # Whoever sends files for one run sends them again with the next start, whatever became of this one.
+            for upload in (plan, *(source for _, source in files)):
+                if upload.parent == self._root.once:
+                    upload.unlink(missing_ok=True)
+            delete_orphans(self._root)
+
+    def _start(self, request: ExecutionRequest, plan: Path, files: list[tuple[FileBeside, Path]]) -> Run:
+        run_time_plan = self._read_plan(plan, request)
+        run = self._reserve(request, run_time_plan, thread_groups_of(run_time_plan.content))
+        work = run.work
         try:
             run.files.directory.mkdir(parents=True)
             run.files.save(run.execution)
             run.files.append_event("CREATED", f"plan {request.test_plan_path}, {request.threads} threads")
-            if run.execution.plan_copy is not None:
-                plan = Path(run.execution.plan_copy)
-                plan.write_bytes(content)
-            run.launch(self._jmeter, plan, self._root.cache / "preferences")
-        except BaseException as fault:
+            for note in run_time_plan.notes:
+                run.files.append_event("OVERRIDDEN", note)
+            fill(work, plan, files, self._root)
+            copy = work / f".{run.execution.execution_id}.run.jmx"
+            copy.write_bytes(run_time_plan.content)
+            run.launch(self._jmeter, copy, self._root.cache / "preferences")
+        except BaseException as error:
             self._forget(run)
-            if isinstance(fault, OSError):
-                raise Broken(f"JMeter could not be started: {fault}") from fault
+            if isinstance(error, OSError):
+                raise Broken(f"JMeter could not be started: {error}") from error
             raise
         return run
 
@@ -134,9 +154,8 @@ class Executions:
             raise BadArgument(f"execution {execution_id} has not ended")
         if run.execution.dashboard is Dashboard.PENDING:
             raise BadArgument(f"the dashboard of execution {execution_id} is being built")
+        run.remove_work()
         run.files.delete()
-        if run.execution.plan_copy is not None:
-            Path(run.execution.plan_copy).unlink(missing_ok=True)
         with self._lock:
             self._runs.pop(execution_id, None)
         _log.info("execution deleted", extra={"execution_id": execution_id})
@@ -181,18 +200,15 @@ class Executions:
     def _running(self) -> int:
         return sum(1 for run in self._runs.values() if not run.done.done())
 
-    def _read_plan(self, plan: Path, request: ExecutionRequest) -> bytes:
+    def _read_plan(self, plan: Path, request: ExecutionRequest) -> RunTimePlan:
+        with plan.open("rb") as file:
+            content = file.read(MAX_PLAN_BYTES + 1)
         try:
-            with plan.open("rb") as file:
-                content = file.read(MAX_PLAN_BYTES + 1)
-            if request.duration is not None:
-                return with_duration(content, request.duration)
-            check_plan(content)
-        except NotATestPlan as fault:
-            raise BadArgument(f"testPlanPath is no JMeter test plan: {fault}") from fault
-        return content
+            return make_run_time_plan(content, request)
+        except NotATestPlan as error:
+            raise BadArgument(f"testPlanPath is no JMeter test plan: {error}") from error
 
-    def _reserve(self, request: ExecutionRequest, plan: Path, groups: list[list[str]]) -> Run:
+    def _reserve(self, request: ExecutionRequest, plan: RunTimePlan, groups: list[list[str]]) -> Run:
         with self._lock:
             if self._closing:
                 raise Full("the engine is shutting down", _RETRY_AFTER)
@@ -202,18 +218,19 @@ class Executions:
             while execution_id in self._runs:
                 execution_id = secrets.token_hex(4)
             created = now_ms()
-            copy = plan.with_name(f".{execution_id}.run.jmx") if request.duration is not None else None
             run = self._make_run(
                 Execution(
                     execution_id=execution_id,
-                    directory_name=f"{file_stamp(created)}_{execution_id}",
+                    # A plan could know the moment and the id, which are not all of it.
+                    directory_name=f"{file_stamp(created)}_{secrets.token_hex(8)}_{execution_id}",
                     request=replace(request),
                     stop_port=free_stop_port(
                         {other.execution.stop_port for other in self._runs.values() if not other.done.done()}
                     ),
                     created=created,
-                    plan_copy=None if copy is None else str(copy),
+                    work=secrets.token_hex(16),
                     thread_groups=groups,
+                    start_delay=plan.start_delay,
                 )
             )
             self._runs[execution_id] = run
@@ -224,8 +241,7 @@ class Executions:
         with self._lock:
             self._runs.pop(run.execution.execution_id, None)
         shutil.rmtree(run.files.directory, ignore_errors=True)
-        if run.execution.plan_copy is not None:
-            Path(run.execution.plan_copy).unlink(missing_ok=True)
+        shutil.rmtree(run.work.parent, ignore_errors=True)
         run.done.set_result(None)
 
     def _make_run(self, execution: Execution) -> Run:
@@ -233,7 +249,9 @@ class Executions:
             directory=self._root.results / execution.directory_name,
             report=self._root.reports / execution.directory_name,
         )
-        return Run(execution, files, self._settings, self._on_end)
+        # Two levels down: what a plan writes to "../" stays its own, too.
+        work = self._root.work / (execution.work or execution.directory_name) / "files"
+        return Run(execution, files, work, self._settings, self._on_end)
 
     def _on_end(self, run: Run) -> None:
         if run.execution.dashboard is Dashboard.PENDING:
@@ -253,6 +271,13 @@ class Executions:
                 continue
             executions.append(execution)
         return sorted(executions, key=lambda execution: execution.created)
+
+    def _remove_left_work(self) -> None:
+        """Delete the working directories of runs that have ended, or never began, while nobody could do it."""
+        in_use = {run.work.parent.name for run in self._runs.values() if not run.done.done()}
+        for left in self._root.work.iterdir():
+            if left.name not in in_use:
+                remove(left)
 
     def _find_processes(self) -> tuple[dict[str, ProcessIdentity], list[ProcessIdentity]]:
         """The JMeter processes of this data root that run: by execution id, and those that build dashboards."""

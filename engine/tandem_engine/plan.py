@@ -1,7 +1,6 @@
-"""Reading a JMX plan without trusting it, and writing the run-time copy whose thread groups obey ``duration``.
+"""Reading a JMX plan without trusting it: its thread groups and its head, with the places of their bytes.
 
-The copy is made by cutting and inserting bytes at the offsets that expat reports, so that everything else (comments,
-CDATA, ``&#xd;`` in request bodies) reaches JMeter exactly as its author wrote it.
+JMeter's way of reading is followed: an element is known by its tag, and one whose ``enabled`` is false does not run.
 """
 
 import re
@@ -12,7 +11,7 @@ from xml.parsers import expat
 MAX_PLAN_BYTES: Final = 64 * 1024 * 1024
 
 _TAG: Final = re.compile(rb"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
-_SCHEDULING: Final = frozenset(("ThreadGroup.scheduler", "ThreadGroup.duration", "ThreadGroup.delay"))
+_OWN_PACKAGE: Final = "org.apache.jmeter.threads."
 
 
 class NotATestPlan(Exception):
@@ -20,95 +19,139 @@ class NotATestPlan(Exception):
 
 
 @dataclass(slots=True)
-class _Element:
-    name: str
+class PlanNode:
+    """An element or a property of the plan: its bytes are ``start`` to ``end``, within it ``inner`` to ``inner_end``.
+
+    ``text`` is its own text; of an empty tag (``<a/>``) ``inner`` is ``end``, and nothing can be put into it.
+    """
+
+    tag: str
+    attributes: dict[str, str]
     start: int
-    property_name: str | None
+    inner: int
+    inner_end: int = 0
+    end: int = 0
+    text: str = ""
+    children: list["PlanNode"] = field(default_factory=list)
+
+    @property
+    def is_empty_tag(self) -> bool:
+        """Whether it is written as one tag, without an end tag."""
+        return self.inner == self.end
+
+    @property
+    def kind(self) -> str:
+        """JMeter's name of it: the class, without the package of JMeter's own thread groups."""
+        return self.tag.removeprefix(_OWN_PACKAGE)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether JMeter runs it."""
+        return self.attributes.get("enabled") != "false" and self.value("TestElement.enabled") != "false"
+
+    def named(self, name: str) -> list["PlanNode"]:
+        """Its properties of that name."""
+        return [child for child in self.children if child.attributes.get("name") == name]
+
+    def value(self, name: str) -> str | None:
+        """The text of a property; None when there is none. Of two the last counts, as for JMeter."""
+        found = self.named(name)
+        return found[-1].text.strip() if found else None
 
 
 @dataclass(slots=True)
-class _Reading:
-    """What one pass over the plan found: where to insert, and which byte ranges to leave out."""
+class PlanOutline:
+    """What of a plan says how its load is made: the test plan's head and all thread groups, in their order."""
 
-    insert_at: list[int] = field(default_factory=list)
-    leave_out: list[tuple[int, int]] = field(default_factory=list)
+    head: PlanNode | None = None
+    groups: list[PlanNode] = field(default_factory=list)
 
+    @property
+    def running_groups(self) -> list[PlanNode]:
+        """The groups that are enabled."""
+        return [group for group in self.groups if group.is_enabled]
 
-def check_plan(content: bytes) -> None:
-    """Raise NotATestPlan unless the bytes are a JMeter test plan: well-formed UTF-8 XML, no entities, right root."""
-    _read(content)
-
-
-def with_duration(content: bytes, duration: int) -> bytes:
-    """The plan with every ThreadGroup on the scheduler for ``duration`` seconds, without start delay.
-
-    Raises NotATestPlan.
-    """
-    reading = _read(content)
-    scheduling = (
-        b'<boolProp name="ThreadGroup.scheduler">true</boolProp>'
-        b'<stringProp name="ThreadGroup.duration">%d</stringProp>'
-        b'<stringProp name="ThreadGroup.delay">0</stringProp>' % duration
-    )
-    edits = [(place, place, scheduling) for place in reading.insert_at]
-    edits += [(start, end, b"") for start, end in reading.leave_out]
-    pieces: list[bytes] = []
-    done = 0
-    for start, end, replacement in sorted(edits):
-        pieces += (content[done:start], replacement)
-        done = end
-    pieces.append(content[done:])
-    return b"".join(pieces)
+    @property
+    def main_groups(self) -> list[PlanNode]:
+        """The groups that make the load."""
+        return [group for group in self.running_groups if group.kind not in (SET_UP, TEAR_DOWN)]
 
 
-def _read(content: bytes) -> _Reading:
+SET_UP: Final = "SetupThreadGroup"
+TEAR_DOWN: Final = "PostThreadGroup"
+
+
+def read_outline(content: bytes) -> PlanOutline:
+    """Read a plan. Raises NotATestPlan unless it is well-formed UTF-8 XML, without entities, with the right root."""
     if len(content) > MAX_PLAN_BYTES:
         raise NotATestPlan(f"it is larger than {MAX_PLAN_BYTES} bytes")
     try:
         # JMeter reads plans as UTF-8 whatever they say themselves (_file_encoding in saveservice.properties).
         content.decode("utf-8")
-    except UnicodeDecodeError as fault:
-        raise NotATestPlan(f"it is not UTF-8: {fault}") from fault
-    reading = _Reading()
-    path: list[_Element] = []
-    parser = expat.ParserCreate(encoding="UTF-8")
-
-    def on_start(name: str, attributes: dict[str, str]) -> None:
-        if not path and name != "jmeterTestPlan":
-            raise NotATestPlan(f"its root element is <{name[:100]}>, not <jmeterTestPlan>")
-        start = parser.CurrentByteIndex
-        path.append(_Element(name, start, attributes.get("name")))
-        tag = _tag_at(content, start)
-        if name == "ThreadGroup" and not tag.endswith(b"/>"):
-            reading.insert_at.append(start + len(tag))
-
-    def on_end(name: str) -> None:
-        element = path.pop()
-        if path and path[-1].name == "ThreadGroup" and element.property_name in _SCHEDULING:
-            opening = _tag_at(content, element.start)
-            if opening.endswith(b"/>"):
-                end = element.start + len(opening)
-            else:
-                end = parser.CurrentByteIndex + len(_tag_at(content, parser.CurrentByteIndex))
-            reading.leave_out.append((element.start, end))
-
-    parser.StartElementHandler = on_start
-    parser.EndElementHandler = on_end
-    parser.EntityDeclHandler = _refuse_entities
-    parser.ExternalEntityRefHandler = _refuse_entities
+    except UnicodeDecodeError as error:
+        raise NotATestPlan(f"it is not UTF-8: {error}") from error
+    reader = _Reader(content)
     try:
-        parser.Parse(content, True)
-    except expat.ExpatError as fault:
-        raise NotATestPlan(f"it is not well-formed XML: {fault}") from fault
-    return reading
+        reader.parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise NotATestPlan(f"it is not well-formed XML: {error}") from error
+    return reader.outline
+
+
+class _Reader:
+    """Keeps the nodes of thread groups and of the head; of everything else only how deep it is."""
+
+    def __init__(self, content: bytes) -> None:
+        self.outline = PlanOutline()
+        self.parser = expat.ParserCreate(encoding="UTF-8")
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
+        self.parser.EntityDeclHandler = _refuse_entities
+        self.parser.ExternalEntityRefHandler = _refuse_entities
+        self._content = content
+        self._depth = 0
+        self._kept: list[PlanNode] = []
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._depth == 0 and name != "jmeterTestPlan":
+            raise NotATestPlan(f"its root element is <{name[:100]}>, not <jmeterTestPlan>")
+        self._depth += 1
+        is_group = name.endswith("ThreadGroup")
+        if not self._kept and not is_group and (name != "TestPlan" or self.outline.head is not None):
+            return
+        start = self.parser.CurrentByteIndex
+        node = PlanNode(name, attributes, start, start + len(self._tag_at(start)))
+        if self._kept:
+            self._kept[-1].children.append(node)
+        elif is_group:
+            self.outline.groups.append(node)
+        else:
+            self.outline.head = node
+        self._kept.append(node)
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+        if not self._kept:
+            return
+        node = self._kept.pop()
+        if self._content.endswith(b"/>", node.start, node.inner):
+            node.inner_end = node.end = node.inner
+            return
+        node.inner_end = self.parser.CurrentByteIndex
+        node.end = node.inner_end + len(self._tag_at(node.inner_end))
+
+    def _text(self, text: str) -> None:
+        if self._kept:
+            self._kept[-1].text += text
+
+    def _tag_at(self, start: int) -> bytes:
+        found = _TAG.match(self._content, start)
+        if found is None:
+            raise NotATestPlan(f"no tag at byte {start}")
+        return found.group()
 
 
 def _refuse_entities(*_declaration: object) -> Never:
     raise NotATestPlan("it declares or uses entities, which no JMeter plan needs")
-
-
-def _tag_at(content: bytes, start: int) -> bytes:
-    found = _TAG.match(content, start)
-    if found is None:
-        raise NotATestPlan(f"no tag at byte {start}")
-    return found.group()

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 
-from tandem_samples import ThreadGroups
+from tandem_samples import GroupKind, ThreadGroups, kind_of_element
 
 from tandem_engine.command_line import run_arguments, run_jvm_arguments
 from tandem_engine.execution import Dashboard, EndCause, Execution, ExecutionFiles, Status
@@ -23,24 +23,37 @@ from tandem_engine.moments import now_ms
 from tandem_engine.plan_groups import as_groups
 from tandem_engine.processes import JMeterProcess
 from tandem_engine.settings import Settings, bytes_of_heap
-from tandem_engine.stop_sequence import StopSequence
+from tandem_engine.signs import RunSigns
+from tandem_engine.stop_sequence import GENTLE_FOR, StopSequence
 from tandem_engine.verdict import Ending, came_to_its_end, decide, reason_of_failure
+from tandem_engine.work_directory import remove
 
 _log = logging.getLogger(__name__)
 
 _WATCH_EVERY: Final = 0.1
 _FOLLOW_EVERY: Final = 0.5
 _SAVE_AGAIN_AFTER: Final = 5.0
+# An engine that ends has 20 s for its runs.
+_TEAR_DOWN_AT_SHUTDOWN: Final = 8
+_OPEN_MODEL_WAIT_MS: Final = 1500
+_WAITED_FOR: Final = frozenset({EndCause.REQUESTED, EndCause.SHUTDOWN})
 
 
 class Run:
     """An execution, live or ended. ``done`` is resolved when its final status is decided and JMeter is gone."""
 
     def __init__(
-        self, execution: Execution, files: ExecutionFiles, settings: Settings, on_end: Callable[["Run"], None]
+        self,
+        execution: Execution,
+        files: ExecutionFiles,
+        work: Path,
+        settings: Settings,
+        on_end: Callable[["Run"], None],
     ) -> None:
+        """``work``: where its JMeter works."""
         self.execution = execution
         self.files = files
+        self.work = work
         self.done: Future[None] = Future()
         # From here on nobody who waits for it can cancel it.
         self.done.set_running_or_notify_cancel()
@@ -59,6 +72,8 @@ class Run:
         heap = bytes_of_heap(execution.request.heap_size)
         self._health = GeneratorWatch(heap, files.log, files.output, files.directory / GC_LOG)
         self._followed_at = 0.0
+        self._signs = RunSigns(files.output, files.log)
+        self._until_cut = _OPEN_MODEL_WAIT_MS if _is_open_model(execution) else 0
         self._stopping: StopSequence | None = None
         self._snapshot: dict[str, Any] | None = execution.metrics
         if self._over:
@@ -77,7 +92,7 @@ class Run:
         self._process = JMeterProcess.spawn(
             jmeter.command(jvm_arguments, arguments),
             child_environment(jmeter.environment(jvm_arguments)),
-            self.files.directory,
+            self.work,
             self.files.output,
         )
         with self._lock:
@@ -118,6 +133,8 @@ class Run:
         if first:
             self.save()
             self.note("STOPPING", _WHY[cause])
+        elif cause in _WAITED_FOR and self._stopping is not None:
+            self._stopping.hasten()
         self._wake.set()
         return True
 
@@ -185,38 +202,70 @@ class Run:
     def _tend(self) -> None:
         """One round while JMeter lives. Raises OSError."""
         assert self._process is not None  # noqa: S101 - for the type checker: a run without one is over
-        execution = self.execution
-        if execution.end_cause is None:
-            self._keep_time_limits()
-        if execution.end_cause is not None:
-            self._stopping = self._stopping or StopSequence(self._process, execution.stop_port)
+        self._signs.look()
+        if self._signs.tear_down_began is not None and self.execution.main_ended is None:
+            self.execution.main_ended = now_ms()
+            self.save()
+            self.note("TEAR_DOWN", "the main thread groups are over, the tear-down groups run")
+        behind = self._follow()
+        if self.execution.end_cause is None:
+            self._keep_time_limits(behind)
+        cause = self.execution.end_cause
+        if cause is not None:
+            self._stopping = self._stopping or self._stop_sequence(cause)
             if means := self._stopping.step(harder=self._hurry):
                 self.note("STOP_SENT", f"sent {means} to JMeter")
-        self._health.look(self._process.identity.pid, ending=execution.end_cause is not None)
-        # Somebody waits for the first sample, and times a fault by it.
-        if not self._sampled or time.monotonic() - self._followed_at >= _FOLLOW_EVERY:
-            behind = self._follower.advance()
-            self._followed_at = 0.0 if behind else time.monotonic()
-            if self.files.jtl.exists():
-                first = self._follower.main_began
-                if first is not None and not self._sampled:
-                    self._sampled = True
-                    if first >= self._watched_since:
-                        self.note("FIRST_SAMPLES", "JMeter has written its first samples")
-                self._snapshot = self._measure(now_ms(), self._follower.totals)
+        self._health.look(self._process.identity.pid, ending=cause is not None)
 
-    def _keep_time_limits(self) -> None:
-        request = self.execution.request
-        age = (now_ms() - (self.execution.started or self.execution.created)) / 1000
+    def _stop_sequence(self, cause: EndCause) -> StopSequence:
+        assert self._process is not None  # noqa: S101 - for the type checker: a run without one is over
+        limit = self.execution.request.tear_down_limit
+        return StopSequence(
+            self._process,
+            self.execution.stop_port,
+            self._signs,
+            gentle_for=self._settings.duration_grace if cause is EndCause.DURATION else GENTLE_FOR,
+            tear_down_limit=min(limit, _TEAR_DOWN_AT_SHUTDOWN) if cause is EndCause.SHUTDOWN else limit,
+        )
+
+    def _follow(self) -> bool:
+        """Read what the result file has more, when it is time to; True when not all of it is known. Raises OSError."""
+        # Somebody waits for the first sample, and times a fault by it.
+        if self._sampled and time.monotonic() - self._followed_at < _FOLLOW_EVERY:
+            return False
+        behind = self._follower.advance()
+        self._followed_at = 0.0 if behind else time.monotonic()
+        if self.files.jtl.exists():
+            first = self._follower.main_began
+            if first is not None and not self._sampled:
+                self._sampled = True
+                if first >= self._watched_since:
+                    self.note("FIRST_SAMPLES", "the main thread groups have sent their first samples")
+            self._snapshot = self._measure(now_ms(), self._follower.totals)
+        return behind
+
+    def _keep_time_limits(self, behind: bool) -> None:
+        """``behind``: what the result file holds is not all known yet."""
+        request, now = self.execution.request, now_ms()
+        age = (now - (self.execution.started or self.execution.created)) / 1000
+        first = self._follower.main_began
+        began = self._signs.tear_down_began
         if age >= request.timeout:
             self.ask_to_end(EndCause.TIMEOUT)
-        elif request.duration is not None and age >= request.duration + self._settings.duration_grace:
+        elif began is not None:
+            if time.monotonic() - began >= request.tear_down_limit:
+                self.ask_to_end(EndCause.TEAR_DOWN)
+        elif request.duration is None or behind:
+            return
+        elif first is not None and now >= first + request.duration * 1000 + self._until_cut:
             self.ask_to_end(EndCause.DURATION)
+        elif first is None and age >= request.set_up_limit + self.execution.start_delay:
+            self.ask_to_end(EndCause.SET_UP)
 
     def _close(self) -> None:
         """Read the rest, trim, decide the final status, and tell everybody."""
         execution = self.execution
-        ended = now_ms() if self._process is not None else self._last_trace()
+        ended = execution.main_ended or (now_ms() if self._process is not None else self._last_trace())
         cut = 0
         try:
             self._follower.catch_up()
@@ -252,13 +301,19 @@ class Run:
         if cut:
             self.note("TRIMMED", f"cut {cut} bytes of an unfinished last record off results.jtl")
         self.note("ENDED", f"{status.value}: {message}" if message else status.value)
-        if execution.plan_copy is not None:
-            try:
-                Path(execution.plan_copy).unlink(missing_ok=True)
-            except OSError as fault:
-                self._warn("run-time copy of the plan not removed", fault)
+        try:
+            self.remove_work()
+        except OSError as fault:
+            self._warn("working directory not removed", fault)
         _log.info("run ended", extra={"execution_id": execution.execution_id, "status": status.value})
         self._on_end(self)
+
+    def remove_work(self) -> None:
+        """Delete where its JMeter worked, with all that the plan left there. Raises OSError."""
+        remove(self.work.parent)
+        if self.execution.plan_copy is not None:
+            # Of a run of an engine that laid the copy beside the plan.
+            Path(self.execution.plan_copy).unlink(missing_ok=True)
 
     def _last_trace(self) -> int:
         """When a JMeter that nobody watched last wrote something, in ms since 1970."""
@@ -283,9 +338,17 @@ class Run:
 _WHY: Final = {
     EndCause.REQUESTED: "a stop was requested",
     EndCause.TIMEOUT: "the timeout has passed",
-    EndCause.DURATION: "the duration has passed and the plan did not end by itself",
+    EndCause.DURATION: "the duration has passed since the first sample",
     EndCause.SHUTDOWN: "the engine is shutting down",
+    EndCause.SET_UP: "no main thread group has sent anything within the set-up limit",
+    EndCause.TEAR_DOWN: "the tear-down groups have had their time",
 }
+
+
+def _is_open_model(execution: Execution) -> bool:
+    """Whether open models alone make the load: they stop sending by themselves, and a stop cuts what is in flight."""
+    main = [element for _, element in execution.thread_groups if kind_of_element(element) is GroupKind.MAIN]
+    return bool(main) and all(element.endswith("OpenModelThreadGroup") for element in main)
 
 
 def child_environment(additions: dict[str, str]) -> dict[str, str]:

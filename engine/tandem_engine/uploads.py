@@ -18,7 +18,7 @@ from tandem_engine.data_root import DataRoot
 from tandem_engine.faults import BadArgument
 from tandem_engine.moments import file_stamp, now_ms
 
-ALLOWED_TYPES: Final = ("jmx", "csv", "txt", "json", "xml", "properties")
+_LONGEST_EXTENSION: Final = 30  # bytes
 _LONGEST_BASE: Final = 150  # bytes; with stamp and extension well below the 255 that file systems take
 _LONGEST_FIELD: Final = 1024
 _WRITE_BYTES: Final = 1024 * 1024
@@ -42,12 +42,13 @@ _CATEGORY_WORDS: Final = {
 
 
 def stored_name(original: str, moment_ms: int, unique: str) -> str:
-    """base + ``_yyyyMMdd_HHmmss_`` + 8 hex + extension, from a name that may be hostile. Raises BadArgument."""
+    """base + ``_yyyyMMdd_HHmmss_`` + 8 hex + extension, from a name that may be hostile; any type will do."""
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", original)[-1])
     base, dot, extension = name.rpartition(".")
-    extension = extension.lower()
-    if not dot or extension not in ALLOWED_TYPES:
-        raise BadArgument(f"file must have one of the extensions {', '.join(ALLOWED_TYPES)}")
+    if not dot:
+        base, extension = name, ""
+    extension = "".join(character for character in extension.lower() if character.isalnum())
+    extension = extension.encode("utf-8")[:_LONGEST_EXTENSION].decode("utf-8", errors="ignore") or "bin"
     clean = "".join(character if character.isalnum() or character in "._-" else "_" for character in base)
     clean = clean.encode("utf-8", errors="ignore")[:_LONGEST_BASE].decode("utf-8", errors="ignore").lstrip(".-")
     return f"{clean or 'file'}_{file_stamp(moment_ms)}_{unique}.{extension}"
@@ -71,9 +72,17 @@ def list_files(root: DataRoot) -> dict[str, list[str]]:
 
 
 async def receive_upload(
-    root: DataRoot, content_type: str, body: AsyncIterator[bytes], limit: int, category: Category | None
+    root: DataRoot,
+    content_type: str,
+    body: AsyncIterator[bytes],
+    limit: int,
+    category: Category | None,
+    *,
+    keep: bool = True,
 ) -> dict[str, Any]:
     """Store the ``file`` of a multipart body; answers a FileUploadResult. ``category`` None: the body's field says.
+
+    ``keep`` False: the file is for one run, whose start takes it away.
 
     Raises BadArgument (no multipart, no or an empty file, a wrong name, over ``limit`` bytes), OSError.
     """
@@ -96,7 +105,7 @@ async def receive_upload(
             await run_in_threadpool(_finish, parser, sink)
         if not form.ended:
             raise BadArgument("the multipart body is cut off")
-        return await run_in_threadpool(_keep, root, form, aside, category)
+        return await run_in_threadpool(_store, root, form, aside, category, keep)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -114,7 +123,7 @@ def _finish(parser: MultipartParser, sink: BinaryIO) -> None:
     os.fsync(sink.fileno())
 
 
-def _keep(root: DataRoot, form: "_Form", aside: Path, category: Category | None) -> dict[str, Any]:
+def _store(root: DataRoot, form: "_Form", aside: Path, category: Category | None, keep: bool) -> dict[str, Any]:
     if form.file_name is None:
         raise BadArgument("file is required: a multipart field named file, with a file name")
     if category is None:
@@ -129,7 +138,7 @@ def _keep(root: DataRoot, form: "_Form", aside: Path, category: Category | None)
         raise BadArgument("file must be a test plan whose name ends in .jmx")
     if form.size == 0:
         raise BadArgument("file is empty")
-    path = directory_of(root, category) / name
+    path = (directory_of(root, category) if keep else root.once) / name
     aside.rename(path)
     return {
         "fileName": name,

@@ -15,6 +15,14 @@ _END_OF_RUN: Final = "... end of run"
 _LOOKED_AT: Final = 256 * 1024
 _LONGEST_REASON: Final = 1000
 _LOG_FAULT: Final = re.compile(r"^\S+ \S+ (?:ERROR|FATAL) (.*)$")
+_LOG_LINE: Final = re.compile(r"^\d{4}-\d\d-\d\d \S+ [A-Z]+ ")
+_EXCEPTION: Final = re.compile(r"^(?:Caused by: )?([\w.$]+(?:Exception|Error|Throwable)\b.*)$")
+_TEST_FAILED: Final = "Test failed!"
+_MISSING_FILE: Final = (
+    re.compile(r"File (.+?) must exist and be readable"),
+    re.compile(r"FileNotFoundException: (.+?) \("),
+    re.compile(r"NoSuchFileException: (\S.*)$"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +51,15 @@ def decide(ending: Ending, request: ExecutionRequest) -> tuple[Status, str | Non
             return Status.STOPPED, "stopped because the engine was shut down"
         case EndCause.TIMEOUT:
             return Status.TIMEOUT, f"stopped at its timeout of {request.timeout} s"
-        case EndCause.DURATION | None if ending.broke is not None:
+        case EndCause.DURATION | EndCause.TEAR_DOWN | None if ending.broke is not None:
             return Status.FAILED, _joined(ending.broke, None if ending.out_of_memory else ending.reason)
-        case EndCause.DURATION if ending.totals.total > 0:
+        case EndCause.DURATION | EndCause.TEAR_DOWN if ending.totals.total > 0:
             return Status.COMPLETED, None
-        case EndCause.DURATION:
-            return Status.FAILED, _joined("not a single sample came within the duration", ending.reason)
+        case EndCause.DURATION | EndCause.TEAR_DOWN:
+            return Status.FAILED, _joined("the main thread groups ended without a single sample", ending.reason)
+        case EndCause.SET_UP:
+            what = f"the main thread groups sent nothing within the set-up limit of {request.set_up_limit} s"
+            return Status.FAILED, _joined(what, ending.reason)
         case None:
             pass
     normally = ending.return_code == 0 or (ending.return_code is None and ending.came_to_its_end)
@@ -84,13 +95,37 @@ def reason_of_failure_in(output_file: Path, log: Path) -> str | None:
             # The cause is on the lines that follow; "Detail:" begins a dump of the XML reader's state.
             told = output[output.index(line) :].partition("Detail:")[0]
             return _shortened(told.partition("\nAn error occurred: ")[0])
-    for line in _tail(log).splitlines():
-        if found := _LOG_FAULT.match(line):
-            return _shortened(found.group(1))
+    if (wrong := _told_in_log(_tail(log).splitlines())) is not None:
+        return _shortened(wrong)
     for line in output.splitlines():
         if re.search(r"OutOfMemoryError|Could not |Error: |Unrecognized|Invalid ", line):
             return _shortened(line)
     return None
+
+
+def _told_in_log(lines: list[str]) -> str | None:
+    """What the log says went wrong, with its cause: a test that failed rather than what went wrong on the way."""
+    wrong = [(number, found.group(1)) for number, line in enumerate(lines) if (found := _LOG_FAULT.match(line))]
+    if not wrong:
+        return None
+    number, said = next((each for each in wrong if each[1].endswith(_TEST_FAILED)), wrong[0])
+    cause = _cause(lines[number + 1 :])
+    if cause is None:
+        return said
+    if missing := next(filter(None, (pattern.search(cause) for pattern in _MISSING_FILE)), None):
+        return f"{missing.group(1)}: no such file, or it cannot be read ({said})"
+    return cause if said.endswith(_TEST_FAILED) else f"{said}: {cause}"
+
+
+def _cause(lines: list[str]) -> str | None:
+    """The innermost exception of the stack trace with which the lines begin."""
+    cause = None
+    for line in lines:
+        if _LOG_LINE.match(line):
+            break
+        if found := _EXCEPTION.match(line):
+            cause = found.group(1)
+    return cause
 
 
 def _duration_was_reached(totals: Totals, duration: int | None) -> bool:

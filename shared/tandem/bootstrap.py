@@ -244,7 +244,7 @@ class Application:
     @cached_property
     def start_load(self) -> "StartLoadOfTask":
         from tandem.adapters.jmx.data_file_links import link_data_files
-        from tandem.adapters.jmx.thread_groups import read_thread_groups
+        from tandem.adapters.jmx.thread_groups import read_plan_shape
         from tandem.adapters.jmx.url_plan import write_url_plan
         from tandem.services.judge_run import JudgeRun
         from tandem.services.place_load import PlaceLoad
@@ -252,7 +252,7 @@ class Application:
         from tandem.services.start_load import StartLoadOfTask
 
         place = PlaceLoad(self.change_run, self.settings.engines, self.clock)
-        send_plan = SendPlan(self.database, self.objects, write_url_plan, link_data_files, read_thread_groups)
+        send_plan = SendPlan(self.database, self.objects, write_url_plan, link_data_files, read_plan_shape)
         judge = JudgeRun(self.database, self.judge_definition)
         return StartLoadOfTask(self.change_run, place, send_plan, judge, self.engines, self.clock, self.settings.limits)
 

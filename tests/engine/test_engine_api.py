@@ -141,6 +141,9 @@ def test_an_upload_answers_where_it_lies_and_what_it_was(idle: EngineProcess) ->
     [
         ("data", None, "users.csv", "data"),
         ("data", None, "users.properties", "data"),
+        ("data", None, "body.bin", "data"),
+        ("data", None, "keys", "data"),
+        ("data", None, "fragment.jmx", "data"),
         ("", "testplan", "x.jmx", "testplans"),
         ("", "jmx", "x.jmx", "testplans"),
         ("", "csv", "x.txt", "data"),
@@ -162,9 +165,8 @@ def test_an_upload_goes_where_its_category_says(
     [
         ("x.jmx", b"", "testplan", {}, "file is empty"),
         ("x.csv", PLAN, "testplan", {}, "ends in .jmx"),
-        ("x.exe", PLAN, "data", {}, "extensions"),
-        ("jmx", PLAN, "testplan", {}, "extensions"),
-        ("x.jmx.", PLAN, "testplan", {}, "extensions"),
+        ("jmx", PLAN, "testplan", {}, "ends in .jmx"),
+        ("x.jmx.", PLAN, "testplan", {}, "ends in .jmx"),
         ("x.csv", b"a", "", {"category": "elsewhere"}, "category must be one of"),
         ("x.csv", b"a", "", {"category": "testplan"}, "ends in .jmx"),
         ("x.jmx", b"x" * 200_001, "testplan", {}, "larger than 200000 bytes"),

@@ -92,6 +92,7 @@ def test_an_execution_on_the_wire_has_all_members() -> None:
     assert set(_execution().to_wire()) == {
         *("executionId", "testName", "description", "testPlanPath", "containerId", "containerName", "status"),
         *("startTime", "endTime", "resultPath", "reportPath", "logPath", "parameters", "errorMessage"),
+        "threadGroups",
     }
 
 
@@ -121,7 +122,9 @@ def _ending(
         (_ending(EndCause.SHUTDOWN), None, Status.STOPPED, "shut down"),
         (_ending(EndCause.TIMEOUT, -9), None, Status.TIMEOUT, "3600 s"),
         (_ending(EndCause.DURATION, -9), 5, Status.COMPLETED, None),
-        (_ending(EndCause.DURATION, 0, samples=0), 5, Status.FAILED, "not a single sample"),
+        (_ending(EndCause.DURATION, 0, samples=0), 5, Status.FAILED, "without a single sample"),
+        (_ending(EndCause.SET_UP, 0, samples=0), 5, Status.FAILED, "set-up limit of 300 s: the reason"),
+        (_ending(EndCause.TEAR_DOWN, -9), 5, Status.COMPLETED, None),
         (_ending(code=-9), None, Status.FAILED, "SIGKILL: the reason"),
         (_ending(code=-9), 600, Status.FAILED, "SIGKILL"),
         (_ending(code=-9), 4, Status.COMPLETED, None),
@@ -154,6 +157,31 @@ def test_the_reason_is_jmeters_own_words_without_the_dump(files: ExecutionFiles)
     assert not came_to_its_end(files)
     files.output.write_text("Tidying up ...\n... end of run\n")
     assert came_to_its_end(files)
+
+
+@pytest.mark.parametrize(
+    ("trace", "said"),
+    [
+        (
+            "java.lang.IllegalArgumentException: File users.csv must exist and be readable\n\tat o.X.y(X.java:1)",
+            "users.csv: no such file, or it cannot be read (o.a.j.t.JMeterThread: Test failed!)",
+        ),
+        (
+            "java.lang.RuntimeException: cannot load\n\tat a.B.c(B.java:1)\n"
+            "Caused by: java.io.FileNotFoundException: in/keys.jks (No such file or directory)\n\t... 5 more",
+            "in/keys.jks: no such file, or it cannot be read (o.a.j.t.JMeterThread: Test failed!)",
+        ),
+        ("java.lang.NoClassDefFoundError: a/b/C\n\tat a.B.c(B.java:1)", "java.lang.NoClassDefFoundError: a/b/C"),
+        ("", "o.a.j.t.JMeterThread: Test failed!"),
+    ],
+)
+def test_a_test_that_failed_is_told_by_its_cause(files: ExecutionFiles, trace: str, said: str) -> None:
+    at = "2026-01-01 00:00:00,000"
+    files.log.write_text(
+        f"{at} ERROR o.a.j.X: something on the way\n{at} ERROR o.a.j.t.JMeterThread: Test failed!\n{trace}\n"
+        f"{at} INFO o.a.j.X: java.lang.Exception: later\n"
+    )
+    assert reason_of_failure(files) == said
 
 
 def test_a_process_is_told_from_another_with_the_same_pid() -> None:

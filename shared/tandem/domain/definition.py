@@ -14,6 +14,11 @@ UNTIL_THE_DURATION_ENDS = 2_147_483_647
 """Loops that outlast any duration: the engine takes no less than 1 and reads "not given" as 1 (engine-api.md)."""
 
 
+SET_UP_LIMIT_SEC = 300
+TEAR_DOWN_LIMIT_SEC = 30
+"""What the engine takes when nothing is said."""
+
+
 class DefinitionNotFound(NotFound):
     """No such definition, or somebody else's."""
 
@@ -83,6 +88,8 @@ class UrlCase:
 class LoadTestDefinition:
     """``ramp_up`` is in seconds; ``loops`` None or -1 means until the duration ends; ``heap_size`` as for ``-Xmx``.
 
+    ``respect_loops``: finite loops of the plan may end the load before its duration. ``set_up_limit_sec``: within this
+    the main thread groups must have begun to send. ``tear_down_limit_sec``: for so long tear-down groups may run.
     ``preflight`` is what was found when it was made or last changed; None for one that is older than that.
     """
 
@@ -104,6 +111,9 @@ class LoadTestDefinition:
     properties: Mapping[str, str] = field(default_factory=dict)
     data_files: tuple[str, ...] = ()
     preflight: PreflightReport | None = field(default=None, compare=False)
+    respect_loops: bool = False
+    set_up_limit_sec: int = SET_UP_LIMIT_SEC
+    tear_down_limit_sec: int = TEAR_DOWN_LIMIT_SEC
 
     def makes_the_load_of(self, other: "LoadTestDefinition") -> bool:
         """Whether the two differ in nothing that the load depends on; a plan uploaded again counts as another."""
@@ -123,6 +133,16 @@ class LoadTestDefinition:
     def plan_properties(self) -> dict[str, str]:
         """The properties that reach the plan: the endpoint's parts first, which the user's own may override."""
         return {**endpoint_properties(self.endpoint), **self.properties}
+
+    @property
+    def all_properties(self) -> dict[str, str]:
+        """All properties that reach the plan: also those that the engine makes of the load's shape."""
+        return {
+            **self.plan_properties,
+            "threads": str(self.threads),
+            "rampUp": str(self.ramp_up),
+            "loops": str(self.engine_loops),
+        }
 
 
 def endpoint_properties(endpoint: str) -> dict[str, str]:

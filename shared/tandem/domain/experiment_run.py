@@ -8,10 +8,10 @@ told when that has committed. All times are aware UTC.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from tandem_samples import ThreadGroup
+from tandem_samples import GroupKind, ThreadGroup
 
 from tandem.domain.audit import AuditEntry, AuditKind
 from tandem.domain.definition import LoadTestDefinition
@@ -47,12 +47,33 @@ class RunPlan:
     """Strategy and definition as they were when the task was created: later edits do not touch a run under way.
 
     ``thread_groups``: the enabled thread groups of the test plan that was sent; empty while they are not known, and for
-    a plan that lies on an engine which does not tell them.
+    a plan that lies on an engine which does not tell them. ``own_ramp_up``: the longest ramp-up, in seconds, that its
+    main groups say by themselves.
     """
 
     strategy: LoadTestStrategy
     definition: LoadTestDefinition
     thread_groups: tuple[ThreadGroup, ...] = ()
+    own_ramp_up: int = 0
+
+    @property
+    def ramp_up_sec(self) -> int:
+        """For how long the load grows: the definition's ramp-up, or the test plan's own where that is longer."""
+        return max(self.definition.ramp_up, self.own_ramp_up)
+
+    @property
+    def set_up_sec(self) -> int:
+        """How long set-up groups may keep the load waiting; 0 when there are none, or none are known."""
+        return self.definition.set_up_limit_sec if self._has(GroupKind.SETUP) else 0
+
+    @property
+    def longest_sec(self) -> int:
+        """How long the engine may be at it in all: set-up, load, tear-down."""
+        tear_down = self.definition.tear_down_limit_sec if self._has(GroupKind.TEARDOWN) else 0
+        return self.set_up_sec + self.strategy.traffic_duration_sec + tear_down
+
+    def _has(self, kind: GroupKind) -> bool:
+        return any(group.kind is kind for group in self.thread_groups)
 
 
 class NotThisRunsOwner(Conflict):
@@ -207,9 +228,16 @@ class ExperimentRun(Undone):
 
     @property
     def gate_deadline(self) -> datetime:
-        """When the load must be proven: the gate's timeout after the engine took it, before a fault still to come."""
+        """When the load must be proven: the gate's timeout after the engine took it, before a fault still to come.
+
+        While set-up groups run the gate waits for them: its time counts from the load's first sample then.
+        """
         accepted = self.load_accepted_at or self.created_at
-        deadline = accepted + timedelta(seconds=self.required_plan.strategy.gate.timeout_sec)
+        plan = self.required_plan
+        began = min(
+            self.load_started_at or datetime.max.replace(tzinfo=UTC), accepted + timedelta(seconds=plan.set_up_sec)
+        )
+        deadline = began + timedelta(seconds=plan.strategy.gate.timeout_sec)
         if self.fault_at is not None and self.fault_at > accepted:
             return min(deadline, self.fault_at)
         return deadline
@@ -326,10 +354,12 @@ class ExperimentRun(Undone):
             self._note(f"placed on the engines {names}", now)
         self.engine = self.parts[0].engine
 
-    def know_thread_groups(self, groups: Sequence[ThreadGroup]) -> None:
-        """Keep which thread groups the test plan has, unless they are known already or ``groups`` is empty."""
+    def know_thread_groups(self, groups: Sequence[ThreadGroup], ramp_up: int = 0) -> None:
+        """Keep which thread groups the test plan has and for how long (s) they grow, unless that is known already or
+        ``groups`` is empty.
+        """
         if groups and self.plan is not None and not self.plan.thread_groups:
-            self.plan = replace(self.plan, thread_groups=tuple(groups))
+            self.plan = replace(self.plan, thread_groups=tuple(groups), own_ramp_up=ramp_up)
 
     def attempt_start(self, now: datetime) -> None:
         """Remember, before the engines are asked, that a start may be under way from now on."""
@@ -361,7 +391,8 @@ class ExperimentRun(Undone):
     def accept_load(self, engine_run: EngineRun, grace_seconds: int, now: datetime, on: str | None = None) -> None:
         """The engine runs our load, or its part of it. ``on`` names the engine, which matters for a load in parts.
 
-        The deadline is ``start + trafficDurationSec + grace`` (orchestration.md), of the last part that began.
+        The deadline is ``start + trafficDurationSec + grace`` (orchestration.md), of the last part that began, with the
+        limits of set-up and tear-down groups where the plan has any.
         """
         task = self.started_task
         self.know_thread_groups(engine_run.thread_groups)
@@ -390,9 +421,7 @@ class ExperimentRun(Undone):
         task.start_time = now
         self.load_accepted_at = now
         self.measured[RunMetric.EVENT_TO_LOAD] = self._since_start_was_due(now)
-        self.deadline = now + timedelta(
-            seconds=self.required_plan.strategy.traffic_duration_sec + grace_seconds,
-        )
+        self.deadline = now + timedelta(seconds=self.required_plan.longest_sec + grace_seconds)
         self._change_status(TaskStatus.RUNNING, words, now)
 
     def see_first_sample(self, now: datetime) -> None:
@@ -606,7 +635,7 @@ class ExperimentRun(Undone):
             return True
         age = now - part.attempted_at
         settled = timedelta(seconds=limits.start_settles)
-        longest = timedelta(seconds=self.required_plan.strategy.traffic_duration_sec + limits.grace)
+        longest = timedelta(seconds=self.required_plan.longest_sec + limits.grace)
         return age >= settled and (all_listed or age >= settled + longest)
 
     def confirm_over(self, engine: str, now: datetime) -> None:

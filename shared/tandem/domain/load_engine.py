@@ -72,10 +72,19 @@ class EngineRun:
 
 
 @dataclass(frozen=True, slots=True)
+class FileBeside:
+    """A file on the engine that is to lie beside the plan: ``path`` there, and the name by which the plan calls it."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartLoad:
     """What to start. ``test_name`` carries our task id; ``None`` is left out of the request.
 
-    ``plan_path`` is a path on the engine; ``ramp_up``, ``duration`` and ``timeout`` are in seconds.
+    ``plan_path`` is a path on the engine; times are in seconds. ``files`` and what follows them are additions to the
+    contract, which other engines than ours do not know.
     """
 
     test_name: str
@@ -89,6 +98,10 @@ class StartLoad:
     heap_size: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     jvm_args: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FileBeside, ...] = ()
+    respect_loops: bool | None = None
+    set_up_limit: int | None = None
+    tear_down_limit: int | None = None
 
 
 class StopAnswer(StrEnum):
@@ -158,11 +171,14 @@ class LoadEngine(Protocol):
     """A load engine. Implementations are safe to call from several threads."""
 
     def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
-        """Send a test plan in pieces, never holding it whole; return its path for ``StartLoad.plan_path``."""
+        """Send a test plan for one start, in pieces, never holding it whole; its path for ``StartLoad.plan_path``."""
         ...
 
     def upload_data_file(self, file_name: str, content: Iterable[bytes]) -> str:
-        """Send a data file (csv, txt, json, xml, properties) in pieces; return its path on the engine."""
+        """Send a data file for one start, in pieces; return its path on the engine.
+
+        Any type will do for our engine; others take csv, txt, json, xml, properties and jmx only.
+        """
         ...
 
     def start(self, request: StartLoad) -> EngineRun:

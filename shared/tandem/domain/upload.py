@@ -14,9 +14,6 @@ from tandem.domain.identity import Owner
 UPLOAD_SCHEME = "tandem://uploads/"
 """What an upload's path begins with; a ``contentRef`` without it is a path that already is on the engine."""
 
-DATA_EXTENSIONS = ("csv", "txt", "json", "xml", "properties")
-"""What the engine takes as a data file (engine-api.md)."""
-
 MAX_ORIGINAL_NAME = 255
 
 
@@ -46,7 +43,7 @@ class FileNames:
 
 
 def check_file_name(name: str, kind: UploadKind, field: str = "file") -> FileNames:
-    """Raises InvalidValue when the name is no name, is too long, or has not the kind's extension."""
+    """Raises InvalidValue when the name is no name, is too long, or is none of a plan where a plan is sent."""
     stored = clean_file_name(name, field)
     original = name.replace("\\", "/").rpartition("/")[2]
     if len(original) > MAX_ORIGINAL_NAME:
@@ -55,15 +52,18 @@ def check_file_name(name: str, kind: UploadKind, field: str = "file") -> FileNam
         )
     if kind is UploadKind.PLAN and not has_plan_extension(stored):
         raise InvalidValue("The file is no test plan by its name.", [FieldFault(field, "must end in .jmx")])
-    if kind is UploadKind.DATA and not stored.lower().endswith(tuple(f".{extension}" for extension in DATA_EXTENSIONS)):
-        allowed = ", ".join(f".{extension}" for extension in DATA_EXTENSIONS)
-        raise InvalidValue("The file is no data file by its name.", [FieldFault(field, f"must end in {allowed}")])
     return FileNames("".join(c for c in original if c.isprintable()), stored)
+
+
+_TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".properties", ".groovy", ".bsh", ".js")
 
 
 def content_type_of(kind: UploadKind, file_name: str) -> str:
     """The media type under which a file is stored."""
-    return "application/xml" if kind is UploadKind.PLAN or file_name.lower().endswith(".xml") else "text/plain"
+    name = file_name.lower()
+    if kind is UploadKind.PLAN or name.endswith((".xml", ".jmx")):
+        return "application/xml"
+    return "text/plain" if name.endswith(_TEXT_ENDINGS) else "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,14 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tandem.domain import definition_rules as rules
-from tandem.domain.definition import EngineType, Entry, LoadTestDefinition, UrlCase
+from tandem.domain.definition import (
+    SET_UP_LIMIT_SEC,
+    TEAR_DOWN_LIMIT_SEC,
+    EngineType,
+    Entry,
+    LoadTestDefinition,
+    UrlCase,
+)
 from tandem.domain.errors import FieldFault
 from tandem.domain.heap_size import heap_size_fault
 from tandem.domain.paging import Page
@@ -87,6 +94,24 @@ DataFiles = Annotated[
 ]
 
 
+RespectLoops = Annotated[
+    bool,
+    Field(description="Let finite loops of the plan end the load before its duration; else the engine repeats them."),
+]
+SetUpLimit = Annotated[
+    Whole,
+    Field(
+        ge=1,
+        le=MAX_SECONDS,
+        description="Seconds within which, behind setUp groups, the load must begin to send; else it is FAILED.",
+    ),
+]
+TearDownLimit = Annotated[
+    Whole,
+    Field(ge=0, le=3600, description="Seconds that tearDown groups have behind the load, also when it is stopped."),
+]
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -131,6 +156,9 @@ class NewDefinition(Parameters):
     heap_size: HeapSize | None = None
     properties: Properties = Field(default_factory=dict)
     data_files: DataFiles = Field(default_factory=list)
+    respect_loops: RespectLoops = False
+    set_up_limit_sec: SetUpLimit = SET_UP_LIMIT_SEC
+    tear_down_limit_sec: TearDownLimit = TEAR_DOWN_LIMIT_SEC
 
     @field_validator("content_ref", "url_case")
     @classmethod
@@ -167,6 +195,9 @@ class NewDefinition(Parameters):
             "heap_size": self.heap_size,
             "properties": self.properties,
             "data_files": tuple(self.data_files),
+            "respect_loops": self.respect_loops,
+            "set_up_limit_sec": self.set_up_limit_sec,
+            "tear_down_limit_sec": self.tear_down_limit_sec,
         }
 
 
@@ -195,6 +226,9 @@ class DefinitionChange(DefinitionById):
     heap_size: HeapSize | None = None
     properties: Properties | None = None
     data_files: DataFiles | None = None
+    respect_loops: RespectLoops | None = None
+    set_up_limit_sec: SetUpLimit | None = None
+    tear_down_limit_sec: TearDownLimit | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -245,6 +279,9 @@ class DefinitionView(Document):
     properties: dict[str, str]
     data_files: list[str]
     preflight_status: Severity | None
+    respect_loops: bool
+    set_up_limit_sec: int
+    tear_down_limit_sec: int
     created_by: str
     created_at: Moment
     updated_at: Moment
@@ -269,6 +306,9 @@ class DefinitionView(Document):
             properties=dict(definition.properties),
             data_files=list(definition.data_files),
             preflight_status=None if definition.preflight is None else definition.preflight.status,
+            respect_loops=definition.respect_loops,
+            set_up_limit_sec=definition.set_up_limit_sec,
+            tear_down_limit_sec=definition.tear_down_limit_sec,
             created_by=definition.created_by,
             created_at=definition.created_at,
             updated_at=definition.updated_at,

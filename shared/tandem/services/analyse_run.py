@@ -127,7 +127,7 @@ def plan_of(run: ExperimentRun, bucket_ms: int | None = None) -> AnalysisPlan:
     return AnalysisPlan(
         fault_start=window.start,
         fault_end=window.end,
-        ramp_up_sec=0 if run.plan is None else run.plan.definition.ramp_up,
+        ramp_up_sec=0 if run.plan is None else run.plan.ramp_up_sec,
         bucket_ms=bucket_ms,
         groups=ThreadGroups(() if run.plan is None else run.plan.thread_groups),
     )

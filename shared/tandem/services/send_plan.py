@@ -1,18 +1,20 @@
-"""Bring a definition's plan, and the data files that go with it, to the engine."""
+"""Bring a definition's plan, and the files that go with it, to the engine."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
-
-from tandem_samples import ThreadGroup
 
 from tandem.domain.definition import Entry, LoadTestDefinition
 from tandem.domain.errors import InvalidTestPlan, TooLarge
 from tandem.domain.identity import Owner
-from tandem.domain.load_engine import LoadEngine
+from tandem.domain.load_engine import FileBeside, LoadEngine
+from tandem.domain.plan_shape import PlanShape, PlanShapeReader
 from tandem.domain.ports import Database, ObjectStore
 from tandem.domain.upload import UPLOAD_SCHEME, Upload, UploadMissing
 from tandem.domain.url_plan import UrlPlan, UrlPlanWriter
 from tandem.telemetry import LogEvent, warn
+
+LONGEST_NAME_BYTES = 255
 
 
 class DataFileLinker(Protocol):
@@ -21,14 +23,20 @@ class DataFileLinker(Protocol):
     def __call__(self, open_plan: Callable[[], Iterable[bytes]], links: Mapping[str, str]) -> Iterable[bytes]: ...
 
 
-class ThreadGroupReader(Protocol):
-    """Reads the enabled thread groups of a plan. Raises InvalidTestPlan, TooLarge."""
+@dataclass(frozen=True, slots=True)
+class SentPlan:
+    """``path``: the plan on the engine. ``files``: what is to lie beside it, where the engine can do that."""
 
-    def __call__(self, chunks: Iterable[bytes]) -> tuple[ThreadGroup, ...]: ...
+    path: str
+    files: tuple[FileBeside, ...] = ()
 
 
 class SendPlan:
-    """Sends plan and data files in pieces; a plan that already is on the engine is left there."""
+    """Sends plan and files in pieces; a plan that already is on the engine is left there.
+
+    An engine that lays files beside the plan finds them by their own names. One that cannot finds its CSV data sets
+    all the same: the plan names the uploaded file, which our engine turns back into the name.
+    """
 
     def __init__(
         self,
@@ -36,35 +44,35 @@ class SendPlan:
         objects: ObjectStore,
         write_url_plan: UrlPlanWriter,
         link_data_files: DataFileLinker,
-        read_thread_groups: ThreadGroupReader,
+        read_shape: PlanShapeReader,
     ) -> None:
         self._database = database
         self._objects = objects
         self._write_url_plan = write_url_plan
         self._link_data_files = link_data_files
-        self._read_thread_groups = read_thread_groups
+        self._read_shape = read_shape
 
-    def __call__(self, engine: LoadEngine, definition: LoadTestDefinition, threads: int, duration_sec: int) -> str:
-        """The plan's path on the engine, which is to run so many threads of it.
+    def __call__(self, engine: LoadEngine, definition: LoadTestDefinition, threads: int, duration_sec: int) -> SentPlan:
+        """The plan as the engine has it, which is to run so many threads of it.
 
         Raises UploadMissing, StorageUnavailable and the engine's errors.
         """
         if definition.entry is Entry.URL:
-            return engine.upload_plan(
-                f"{definition.definition_id}.jmx", [self._written(definition, threads, duration_sec)]
-            )
+            written = self._written(definition, threads, duration_sec)
+            return SentPlan(engine.upload_plan(f"{definition.definition_id}.jmx", [written]))
         reference = definition.content_ref or ""
         if not reference.startswith(UPLOAD_SCHEME):
-            return reference
+            return SentPlan(reference)
         plan = self._upload(definition.owner, reference)
-        links = {
-            data.original_file_name: engine.upload_data_file(data.file_name, self._objects.read(data.object_key))
+        files = tuple(
+            FileBeside(engine.upload_data_file(data.file_name, self._objects.read(data.object_key)), _name_beside(data))
             for data in (self._upload(definition.owner, path) for path in definition.data_files)
-        }
+        )
+        links = {file.name: file.path for file in files}
         content = self._link_data_files(lambda: self._objects.read(plan.object_key), links)
-        return engine.upload_plan(plan.file_name, content)
+        return SentPlan(engine.upload_plan(plan.file_name, content), files)
 
-    def thread_groups(self, definition: LoadTestDefinition) -> tuple[ThreadGroup, ...]:
+    def shape_of(self, definition: LoadTestDefinition) -> PlanShape:
         """The thread groups of the plan; none of one that lies on the engine, or cannot be read from here.
 
         Raises UploadMissing, StorageUnavailable.
@@ -72,13 +80,14 @@ class SendPlan:
         reference = definition.content_ref or ""
         try:
             if definition.entry is Entry.URL:
-                return self._read_thread_groups([self._written(definition, 1, 1)])
+                return self._read_shape([self._written(definition, 1, 1)], definition.all_properties)
             if not reference.startswith(UPLOAD_SCHEME):
-                return ()
-            return self._read_thread_groups(self._objects.read(self._upload(definition.owner, reference).object_key))
+                return PlanShape()
+            content = self._objects.read(self._upload(definition.owner, reference).object_key)
+            return self._read_shape(content, definition.all_properties)
         except (InvalidTestPlan, TooLarge) as unreadable:
             warn(LogEvent.PLAN_UNREADABLE, definition_id=definition.definition_id, reason=unreadable.message)
-            return ()
+            return PlanShape()
 
     def _written(self, definition: LoadTestDefinition, threads: int, duration_sec: int) -> bytes:
         if definition.url_case is None:
@@ -100,3 +109,9 @@ class SendPlan:
         if found is None:
             raise UploadMissing(f"the upload {path} does not exist any more")
         return found
+
+
+def _name_beside(data: Upload) -> str:
+    """The name by which the plan calls a file; one that no file system takes cannot be in use."""
+    name = data.original_file_name
+    return name if name and len(name.encode()) <= LONGEST_NAME_BYTES else data.file_name

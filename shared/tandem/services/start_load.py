@@ -4,13 +4,12 @@ A start has no idempotency key (engine-api.md, trap 5). So the attempt is writte
 after anything but a plain answer the load is looked for by our task id among the engine's runs, never started again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tandem_samples import ThreadGroup
-
 from tandem.domain.clock import Clock
+from tandem.domain.definition import SET_UP_LIMIT_SEC, TEAR_DOWN_LIMIT_SEC
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import (
@@ -27,12 +26,13 @@ from tandem.domain.limits import Limits
 from tandem.domain.listed_loads import loads_by_task, name_of
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.load_part import LoadPart
+from tandem.domain.plan_shape import PlanShape
 from tandem.domain.upload import UploadMissing
 from tandem.domain.workflow_step import NextStep, StepResult
 from tandem.services.change_run import ChangeRun
 from tandem.services.judge_run import JudgeRun, TestPlanRefused
 from tandem.services.place_load import PlaceLoad
-from tandem.services.send_plan import SendPlan
+from tandem.services.send_plan import SendPlan, SentPlan
 from tandem.telemetry import LogEvent, log, warn
 
 
@@ -116,15 +116,16 @@ class StartLoadOfTask:
         StartNotConfirmed when one gave no verdict.
         """
         parts = {part.engine: part for part in run.parts_to_start}
-        known = run.required_plan.thread_groups or self._send_plan.thread_groups(run.required_plan.definition)
+        shape = self._send_plan.shape_of(run.required_plan.definition)
         # All plans first, so that the parts then begin together.
-        plans = self._engines.side_by_side(list(parts), lambda name: self._bring_plan(run, parts[name]))
-        unavailable = {name: plan for name, plan in plans.items() if isinstance(plan, EngineUnavailable)}
+        brought = self._engines.side_by_side(list(parts), lambda name: self._bring_plan(run, parts[name]))
+        unavailable = {name: plan for name, plan in brought.items() if isinstance(plan, EngineUnavailable)}
         if unavailable:
             return unavailable
-        self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, list(parts), known))
+        plans = {name: plan for name, plan in brought.items() if isinstance(plan, SentPlan)}
+        run = self._change(run.experiment_task_id, lambda changing: self._mark_attempt(changing, list(parts), shape))
         answers = self._engines.side_by_side(
-            list(parts), lambda name: self._ask_to_start(name, self._request(run, parts[name], str(plans[name])))
+            list(parts), lambda name: self._ask_to_start(name, self._request(run, parts[name], plans[name]))
         )
         self._take_answers(run, answers)
         said = {name: answer.said for name, answer in answers.items()}
@@ -137,8 +138,8 @@ class StartLoadOfTask:
                 raise StartNotConfirmed(answer.message) from answer
         return {name: answer for name, answer in said.items() if isinstance(answer, EngineUnavailable)}
 
-    def _bring_plan(self, run: ExperimentRun, part: LoadPart) -> str | EngineUnavailable:
-        """The plan's path on the part's engine. An upload may be repeated freely: nothing was started."""
+    def _bring_plan(self, run: ExperimentRun, part: LoadPart) -> SentPlan | EngineUnavailable:
+        """The plan as the part's engine has it. An upload may be repeated freely: nothing was started."""
         plan = run.required_plan
         duration = plan.strategy.traffic_duration_sec
         try:
@@ -148,19 +149,25 @@ class StartLoadOfTask:
         except (EngineAnswerLost, EngineAnsweredWrongly) as trouble:
             return EngineUnavailable(trouble.message)
 
-    def _request(self, run: ExperimentRun, part: LoadPart, plan_path: str) -> StartLoad:
-        definition, duration = run.required_plan.definition, run.required_plan.strategy.traffic_duration_sec
+    def _request(self, run: ExperimentRun, part: LoadPart, sent: SentPlan) -> StartLoad:
+        plan = run.required_plan
+        definition = plan.definition
         return StartLoad(
             test_name=name_of(run.started_task.task_id),
-            plan_path=plan_path,
+            plan_path=sent.path,
             description=f"experiment task {run.experiment_task_id}",
             threads=part.threads,
             loops=definition.engine_loops,
             ramp_up=definition.ramp_up,
-            duration=duration,
-            timeout=max(10, duration + self._limits.grace),
+            duration=plan.strategy.traffic_duration_sec,
+            timeout=max(10, plan.longest_sec + self._limits.grace),
             heap_size=definition.heap_size,
             properties={**definition.plan_properties, **_place_among(run, part)},
+            files=sent.files,
+            # Said where it is not what an engine does that is not asked: others do not know these words.
+            respect_loops=definition.respect_loops or None,
+            set_up_limit=_unless(SET_UP_LIMIT_SEC, definition.set_up_limit_sec),
+            tear_down_limit=_unless(TEAR_DOWN_LIMIT_SEC, definition.tear_down_limit_sec),
         )
 
     def _ask_to_start(self, engine: str, request: StartLoad) -> _Answer:
@@ -187,10 +194,10 @@ class StartLoadOfTask:
             if isinstance(said, EngineRun):
                 self._tell(LogEvent.LOAD_STARTED, taken, name, said)
 
-    def _mark_attempt(self, run: ExperimentRun, engines: list[str], groups: Sequence[ThreadGroup]) -> None:
+    def _mark_attempt(self, run: ExperimentRun, engines: list[str], shape: PlanShape) -> None:
         waiting = [part.engine for part in run.parts_to_start]
         if run.next_step() == NextStep.CONTINUE and waiting and waiting == engines:
-            run.know_thread_groups(groups)
+            run.know_thread_groups(shape.groups, shape.ramp_up)
             run.attempt_start(self._clock.now())
         else:
             # Somebody else is starting, or there is nothing to start any more.
@@ -253,8 +260,15 @@ def _no_room(run: ExperimentRun) -> EngineUnavailable:
     return EngineUnavailable(f"{few} room for this load now")
 
 
+def _unless(default: int, value: int) -> int | None:
+    return None if value == default else value
+
+
 def _place_among(run: ExperimentRun, part: LoadPart) -> dict[str, str]:
     """Which of how many parts this is, so that a plan can take rows of its own from a data file that all have."""
     if not run.parts:
         return {}
-    return {"tandem.part": str(run.parts.index(part) + 1), "tandem.parts": str(len(run.parts))}
+    return {
+        "tandem.part": str([each.engine for each in run.parts].index(part.engine) + 1),
+        "tandem.parts": str(len(run.parts)),
+    }

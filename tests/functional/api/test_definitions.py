@@ -43,6 +43,9 @@ def test_a_definition_is_created_with_defaults_and_can_be_read(api: Api, definit
         "heapSize": None,
         "properties": {},
         "dataFiles": [],
+        "respectLoops": False,
+        "setUpLimitSec": 300,
+        "tearDownLimitSec": 30,
         "createdBy": "alice",
     }
 

@@ -109,7 +109,7 @@ def test_a_large_file_that_is_no_plan_is_refused(api: Api) -> None:
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
-        ({"fileName": "x.exe"}, "fileName"),
+        ({"fileName": ".."}, "fileName"),
         ({"fileName": ""}, "fileName"),
         ({"fileName": "a\u0000.jmx"}, "fileName"),
         ({"fileName": "n" * 256 + ".jmx"}, "fileName"),
@@ -146,7 +146,13 @@ def test_a_data_file_goes_with_a_plan(api: Api) -> None:
     assert list(not_a_plan.fields) == ["contentRef"]
 
 
-@pytest.mark.parametrize(("content", "name"), [(b"", "a.csv"), (b"x", "a.exe"), (b"x", "a.jmx"), (b"x", "csv")])
+@pytest.mark.parametrize("name", ["body.bin", "keys.jks", "fragment.jmx", "Makefile", "脚本.groovy"])
+def test_a_file_of_any_type_may_go_along(api: Api, name: str) -> None:
+    stored = api.upload_data(b"x", name).result
+    assert stored["originalFileName"] == name
+
+
+@pytest.mark.parametrize(("content", "name"), [(b"", "a.csv"), (b"x", "..")])
 def test_what_is_no_data_file_is_refused(api: Api, content: bytes, name: str) -> None:
     answer = api.upload_data(content, name)
 

@@ -56,6 +56,26 @@ def test_a_file_name_of_another_element_stays() -> None:
     assert linked(plan, {"users.csv": STORED}) == plan
 
 
+@pytest.mark.parametrize(
+    "element",
+    [
+        '<HTTPSamplerProxy><elementProp name="HTTPsampler.Files" elementType="HTTPFileArgs"><collectionProp '
+        'name="HTTPFileArgs.files"><elementProp name="f" elementType="HTTPFileArg"><stringProp name="File.path">%s'
+        "</stringProp></elementProp></collectionProp></elementProp></HTTPSamplerProxy>",
+        '<IncludeController><stringProp name="IncludeController.includepath">%s</stringProp></IncludeController>',
+        '<JSR223Sampler><stringProp name="filename">%s</stringProp></JSR223Sampler>',
+        '<com.blazemeter.jmeter.RandomCSVDataSetConfig><stringProp name="filename">%s</stringProp>'
+        "</com.blazemeter.jmeter.RandomCSVDataSetConfig>",
+    ],
+)
+def test_files_that_are_sent_included_or_run_are_linked_too(element: str) -> None:
+    def plan(path: str) -> bytes:
+        tree = element % path
+        return f"<jmeterTestPlan><hashTree>{tree}<hashTree/></hashTree></jmeterTestPlan>".encode()
+
+    assert linked(plan("C:/in/body.bin"), {"body.bin": STORED}) == plan(STORED)
+
+
 def test_a_disabled_data_set_is_linked_too() -> None:
     plan = PLAN.replace(b'testname="Accounts" enabled="true"', b'testname="Accounts" enabled="false"')
     assert STORED.encode() in linked(plan, {"users.csv": STORED})

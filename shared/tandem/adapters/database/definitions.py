@@ -110,6 +110,9 @@ def _content(definition: LoadTestDefinition) -> dict[str, Any]:
         "properties": to_json(dict(definition.properties)),
         "data_files": to_json(list(definition.data_files)),
         "preflight": None if definition.preflight is None else PREFLIGHT.dump_json(definition.preflight).decode(),
+        "respect_loops": definition.respect_loops,
+        "set_up_limit_sec": definition.set_up_limit_sec,
+        "tear_down_limit_sec": definition.tear_down_limit_sec,
     }
 
 
@@ -133,4 +136,7 @@ def _definition(row: Row[Any]) -> LoadTestDefinition:
         properties=json.loads(row.properties),
         data_files=tuple(json.loads(row.data_files)),
         preflight=None if row.preflight is None else PREFLIGHT.validate_json(row.preflight),
+        respect_loops=row.respect_loops,
+        set_up_limit_sec=row.set_up_limit_sec,
+        tear_down_limit_sec=row.tear_down_limit_sec,
     )

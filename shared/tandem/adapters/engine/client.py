@@ -37,6 +37,8 @@ from tandem.domain.load_engine import (
 )
 
 _JSON = {"Content-Type": "application/json"}
+_FOR_ONE_START = "?keep=false"
+"""Our engine keeps such a file until a start has taken it; others do not read this, and keep it for good."""
 
 
 class HttpLoadEngine:
@@ -52,12 +54,14 @@ class HttpLoadEngine:
 
     def upload_plan(self, file_name: str, content: Iterable[bytes]) -> str:
         """Stream a test plan to the engine; answers its path as a start takes it."""
-        stored = self._upload("/api/files/upload/testplan", "uploading a test plan", file_name, content)
+        stored = self._upload(
+            f"/api/files/upload/testplan{_FOR_ONE_START}", "uploading a test plan", file_name, content
+        )
         return relative_to_data_root(stored)
 
     def upload_data_file(self, file_name: str, content: Iterable[bytes]) -> str:
         """Stream a data file to the engine; answers its absolute path there, as a plan refers to it."""
-        return self._upload("/api/files/upload/data", "uploading a data file", file_name, content)
+        return self._upload(f"/api/files/upload/data{_FOR_ONE_START}", "uploading a data file", file_name, content)
 
     def start(self, request: StartLoad) -> EngineRun:
         """Start a load, once. After errors other than ``EngineRefused`` and ``EngineUnavailable`` it may run."""

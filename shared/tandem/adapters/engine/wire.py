@@ -263,6 +263,10 @@ def start_body(request: StartLoad) -> bytes:
         "heapSize": request.heap_size,
         "properties": dict(request.properties) or None,
         "jvmArgs": dict(request.jvm_args) or None,
+        "files": [{"path": file.path, "name": file.name} for file in request.files] or None,
+        "respectLoops": request.respect_loops,
+        "setUpLimitSec": request.set_up_limit,
+        "tearDownLimitSec": request.tear_down_limit,
     }
     return pydantic_core.to_json({name: value for name, value in members.items() if value is not None})
 

@@ -1,7 +1,7 @@
 """Puts the engine's paths of the uploaded data files into a plan, and changes nothing else of it, not one byte.
 
-What is replaced is the text of the ``filename`` property of CSV Data Sets. The plan is read twice: first to learn the
-byte ranges of those texts, then to copy it with the ranges replaced.
+What is replaced are the texts that name a file to be read: of data sets, files that requests send, included plans,
+scripts. The plan is read twice: first to learn the byte ranges of those texts, then to copy it with them replaced.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,6 +45,13 @@ def link_data_files(
     return _replaced(open_plan(), finder.changes) if finder.changes else open_plan()
 
 
+# By the names of properties that always name a file to be read, and of those that do so in some elements only.
+_READ_ANYWHERE = frozenset(
+    {"File.path", "IncludeController.includepath", "BeanShellSampler.filename", "BSFSampler.filename"}
+)
+_READ_IN = {"filename": ("CSVDataSet", "RandomCSVDataSetConfig", "JSR223", "BSF", "BeanShell")}
+
+
 class _FileNameFinder:
     """See ``XmlHandler``."""
 
@@ -52,7 +59,8 @@ class _FileNameFinder:
         self.changes: list[_Change] = []
         self._links = links
         self._depth = 0
-        self._data_set_depth = 0
+        # The elements that are open: a property belongs to the innermost one.
+        self._elements: list[tuple[int, str]] = []
         self._property_depth = 0
         self._content_start: int | None = None
         self._text: list[str] = []
@@ -60,14 +68,13 @@ class _FileNameFinder:
     def start(self, tag: str, attributes: dict[str, str], line: int, offset: int) -> None:
         self._depth += 1
         self._note_content(offset)
-        if self._data_set_depth:
-            is_value = self._depth == self._data_set_depth + 1 and tag == "stringProp"
-            if is_value and attributes.get("name") == "filename":
+        if tag == "stringProp":
+            if self._names_a_file(attributes.get("name", "")):
                 self._property_depth = self._depth
                 self._content_start = None
                 self._text = []
-        elif simple_name(attributes.get("class", tag)) == "CSVDataSet":
-            self._data_set_depth = self._depth
+        elif not tag.endswith("Prop"):
+            self._elements.append((self._depth, simple_name(attributes.get("class", tag))))
 
     def text(self, text: str, offset: int) -> None:
         self._note_content(offset)
@@ -81,9 +88,13 @@ class _FileNameFinder:
         if self._depth == self._property_depth:
             self._change(offset)
             self._property_depth = 0
-        elif self._depth == self._data_set_depth:
-            self._data_set_depth = 0
+        elif self._elements and self._elements[-1][0] == self._depth:
+            self._elements.pop()
         self._depth -= 1
+
+    def _names_a_file(self, name: str) -> bool:
+        kinds = _READ_IN.get(name, ())
+        return name in _READ_ANYWHERE or bool(kinds and self._elements and self._elements[-1][1].startswith(kinds))
 
     def _note_content(self, offset: int) -> None:
         # The first thing after the start tag tells where the content begins; expat does not tell where a tag ends.

@@ -1,23 +1,30 @@
-"""Reads the names and kinds of a plan's enabled thread groups, and nothing else."""
+"""Reads the names and kinds of a plan's enabled thread groups, and how fast they grow, and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from tandem_samples import ThreadGroup, kind_of_element
+from tandem_samples import GroupKind, ThreadGroup, kind_of_element
 
 from tandem.adapters.jmx.plan_tree import NAME_LENGTH, PlanTreeHandler, ReadElement, ReadRow
 from tandem.adapters.jmx.xml_stream import parse_plan_xml
 from tandem.domain.plan_facts import ReadLimits
+from tandem.domain.plan_shape import PlanShape, ramp_up_of
 
 _LIMITS = ReadLimits()
 _MAX_GROUPS = 1000
+_RAMP_UP = "ThreadGroup.ramp_time"
+
+
+def read_plan_shape(chunks: Iterable[bytes], properties: Mapping[str, str]) -> PlanShape:
+    """The first _MAX_GROUPS enabled groups in the plan's order. Raises InvalidTestPlan or TooLarge."""
+    collector = _GroupCollector()
+    handler = PlanTreeHandler(_LIMITS, frozenset({"TestElement.enabled", _RAMP_UP}), collector, fragment=False)
+    parse_plan_xml(chunks, _LIMITS, handler)
+    return PlanShape(tuple(collector.groups), ramp_up_of(collector.ramp_ups, properties))
 
 
 def read_thread_groups(chunks: Iterable[bytes]) -> tuple[ThreadGroup, ...]:
-    """The first _MAX_GROUPS enabled groups in the plan's order. Raises InvalidTestPlan or TooLarge."""
-    collector = _GroupCollector()
-    handler = PlanTreeHandler(_LIMITS, frozenset({"TestElement.enabled"}), collector, fragment=False)
-    parse_plan_xml(chunks, _LIMITS, handler)
-    return tuple(collector.groups)
+    """The groups alone. Raises InvalidTestPlan or TooLarge."""
+    return read_plan_shape(chunks, {}).groups
 
 
 class _GroupCollector:
@@ -25,6 +32,7 @@ class _GroupCollector:
 
     def __init__(self) -> None:
         self.groups: list[ThreadGroup] = []
+        self.ramp_ups: list[str] = []
         # Whether each open hashTree, and the element left last, lies in a disabled part.
         self._trees_disabled: list[bool] = []
         self._last_disabled = False
@@ -46,6 +54,8 @@ class _GroupCollector:
             # Of a name that was cut the rest may be anything, as of an expression.
             name = element.name if len(element.name) < NAME_LENGTH else f"{element.name}${{}}"
             self.groups.append(ThreadGroup(name, kind))
+            if kind is GroupKind.MAIN:
+                self.ramp_ups.append(element.values.get(_RAMP_UP, ""))
 
     def enter_tree(self) -> None:
         self._trees_disabled.append(self._last_disabled)
