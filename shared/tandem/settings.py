@@ -96,6 +96,7 @@ class Settings:
                 grace=_whole(given, "TANDEM_GRACE_SECONDS", limits.grace),
                 engine_start=_whole(given, "TANDEM_ENGINE_START_SECONDS", int(limits.engine_start)),
                 engine_gone=_whole(given, "TANDEM_ENGINE_GONE_SECONDS", int(limits.engine_gone)),
+                runs_per_user=_limit(given, "TANDEM_MAX_RUNS_PER_USER"),
             ),
         )
 

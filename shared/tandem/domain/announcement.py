@@ -17,13 +17,14 @@ class NoLoadCode(StrEnum):
 
     NO_ENABLED_STRATEGY: none of this user, in this namespace, for this experiment, or it is disabled.
     EVENT_REFUSED: a field of the event cannot be read. EXPERIMENT_ENDED: its end came before its start.
-    EXPERIMENT_TASK_ID_TAKEN: the id belongs to somebody else's run.
+    EXPERIMENT_TASK_ID_TAKEN: the id belongs to somebody else's run. TOO_MANY_RUNS: the user has as many as he may.
     """
 
     NO_ENABLED_STRATEGY = "NO_ENABLED_STRATEGY"
     EVENT_REFUSED = "EVENT_REFUSED"
     EXPERIMENT_ENDED = "EXPERIMENT_ENDED"
     EXPERIMENT_TASK_ID_TAKEN = "EXPERIMENT_TASK_ID_TAKEN"
+    TOO_MANY_RUNS = "TOO_MANY_RUNS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def without_load(experiment: StartingExperiment, code: NoLoadCode, now: datetime
         ),
         NoLoadCode.EVENT_REFUSED: f"the event was refused: {why}",
         NoLoadCode.EXPERIMENT_ENDED: "the experiment ended before it was seen to start: no load",
+        NoLoadCode.TOO_MANY_RUNS: f"{why or 'the user has as many runs as one may have'}: no load",
         NoLoadCode.EXPERIMENT_TASK_ID_TAKEN: "its experimentTaskId belongs to another run: no load",
     }
     reason = sentences[code][:LONGEST_REASON]

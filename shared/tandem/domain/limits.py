@@ -16,6 +16,7 @@ class Limits:
     archived without what it has.
     ``dashboard``: how long one invocation waits for JMeter's dashboard of an ended run.
     ``injection_unheard``: so long after the window opened the sweep asks FIS itself about our fault.
+    ``runs_per_user``: how many runs one user may have that have not ended, in all namespaces; None: any number.
     ``injection_settles``: after this a fault that FIS does not know was never started.
     """
 
@@ -38,3 +39,4 @@ class Limits:
     message_retry: float = 30
     dashboard: float = 60
     engine_gone: float = 600
+    runs_per_user: int | None = None

@@ -58,7 +58,9 @@ class CreateTask:
         """What to do next for the run. DONE when there is nothing to run, or when the task is somebody else's."""
         run = self._database.write(lambda uow: self._create(uow, experiment, workflow_arn))
         if isinstance(run, NoLoadCode):
-            self._note(experiment, run)
+            most = self._limits.runs_per_user
+            why = f"user {experiment.owner.user_id!r} has {most} runs that have not ended, and may have no more"
+            self._note(experiment, run, why if run is NoLoadCode.TOO_MANY_RUNS else "")
             return StepResult(NextStep.DONE)
         if run is None:
             log(LogEvent.EXPERIMENT_ANSWERED, experiment_task_id=experiment.experiment_task_id)
@@ -94,6 +96,10 @@ class CreateTask:
             raise LookupError(
                 f"strategy {strategy.strategy_id} names definition {strategy.definition_id}, which is gone"
             )
+        most = self._limits.runs_per_user
+        # Two at the same moment may both be let through: it keeps one user from taking all engines, to within a few.
+        if most is not None and uow.runs.count_unsettled_of(experiment.owner.user_id) >= most:
+            return NoLoadCode.TOO_MANY_RUNS
         fresh = ExperimentRun(
             experiment_task_id=experiment.experiment_task_id,
             created_at=now,

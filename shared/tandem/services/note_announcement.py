@@ -16,6 +16,7 @@ _EVENT_OF = {
     NoLoadCode.NO_ENABLED_STRATEGY: LogEvent.NO_ENABLED_STRATEGY,
     NoLoadCode.EXPERIMENT_ENDED: LogEvent.EXPERIMENT_REFUSED,
     NoLoadCode.EXPERIMENT_TASK_ID_TAKEN: LogEvent.EXPERIMENT_REFUSED,
+    NoLoadCode.TOO_MANY_RUNS: LogEvent.EXPERIMENT_REFUSED,
 }
 """Whoever refuses an event has logged that, with what it was: one line for each, since they are counted."""
 

@@ -171,6 +171,11 @@ class SqlRuns:
     def count_unsettled(self) -> int:
         return self._connection.execute(select(func.count()).where(_RUN.c.settled == 0)).scalar_one()
 
+    def count_unsettled_of(self, user_id: str) -> int:
+        # A finished experiment that never got a task is kept for its end alone; it is no run.
+        mine = (_RUN.c.settled == 0, _RUN.c.user_id == user_id, _RUN.c.task_id.is_not(None))
+        return self._connection.execute(select(func.count()).where(*mine)).scalar_one()
+
     def settled_among(self, task_ids: Sequence[str]) -> list[str]:
         query = select(_RUN.c.task_id).where(_RUN.c.task_id.in_(task_ids), _RUN.c.settled == 1)
         return list(self._connection.execute(query).scalars()) if task_ids else []
