@@ -384,6 +384,7 @@ LIVES_OF: dict[str, list[Life]] = {
     "a_start_without_a_strategy_not_kept": [a_start_before_there_is_a_strategy],
     "an_answer_that_is_forgotten": [an_answer_before_there_is_a_strategy],
     "a_window_for_whoever_asks": [killed_after("OpenFaultWindow", "commit")],
+    "a_late_confirmation_told_to_nobody": [of_shape(habit="no traffic", traffic_duration_sec=300)],
     "an_abort_for_whoever_asks": [of_shape(habit="dies later", abort_on_load_failure=True)],
     "a_transition_without_its_event": [of_shape(user_stop=12.0)],
     "a_transition_without_its_audit": [of_shape(habit="dies later")],

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tandem.adapters.database import tables
@@ -201,6 +201,7 @@ class Promises:
                 self._check_story(tasks[row.task_id], heard)
                 self._check_parts(row, tasks[row.task_id])
                 self._check_window(row, heard)
+                self._check_results_told(row, heard)
         self._check_announced(runs, heard)
         self._check_accepted(runs, tasks)
         self._check_calm(runs, tasks)
@@ -245,6 +246,16 @@ class Promises:
         told = [(each["from"], each["to"]) for each in heard[task.task_id, EventName.TASK_STATE_CHANGED]]
         self.demand(sorted(map(str, told)) == sorted(map(str, story)), f"of {story} the platform heard {told}")
         self.demand(TaskStatus(task.status).ended, f"{task.task_id} is still {task.status}")
+
+    def _check_results_told(self, run: Any, heard: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
+        """Whoever archives ended runs hears of each when its load is confirmed to be over: results may grow before."""
+        changes = [each for each in heard[run.task_id, EventName.TASK_STATE_CHANGED] if TaskStatus(each["to"]).ended]
+        said = [each["at"] for each in (*changes, *heard[run.task_id, EventName.RESULTS_OUTDATED])]
+        confirmed = run.stop_confirmed_at
+        self.demand(
+            confirmed is None or any(datetime.fromisoformat(at) >= confirmed for at in said),
+            f"{run.task_id}: nobody heard that its results are final",
+        )
 
     def _check_parts(self, run: Any, task: Any) -> None:
         """What is remembered of a load's parts is what their engines did, and no part was lost unnoticed."""

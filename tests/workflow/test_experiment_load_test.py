@@ -416,3 +416,21 @@ def test_a_run_costs_few_events_however_long_it_lasts(platform: Platform) -> Non
     experiment.settles()
     [execution] = platform.executions(experiment.experiment_task_id)
     assert len(platform.history(execution["executionArn"])) < 60
+
+
+def test_the_report_of_a_load_that_failed_its_gate_comes_when_its_stop_is_confirmed(
+    platform: Platform, engine: TrapEngine
+) -> None:
+    engine.set_traps(replace(DEPLOYED, throughput=0.0))
+    experiment = platform.plan(gate=Gate(timeout_sec=1))
+    experiment.starts()
+    assert experiment.hears("FaultWindowOpen")["loadProven"] is False
+    experiment.finishes("FAILED")
+    run = experiment.settles()
+    assert run.started_task.status == "FAILED"
+    assert run.stop_confirmed_at is not None
+    report = experiment.hears("LoadTestReportReady", seconds=15)
+    late = datetime.fromisoformat(report["at"]) - run.stop_confirmed_at
+    assert timedelta(0) <= late < timedelta(seconds=5)
+    answer = platform.get("GetLoadTestTask", experimentTaskId=experiment.experiment_task_id)
+    assert answer.json()["result"]["verdict"] == report["verdict"] == "INCONCLUSIVE"

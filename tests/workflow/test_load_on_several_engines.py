@@ -30,7 +30,12 @@ def stack(
     new_database: Callable[[], str | None],
 ) -> Iterator[LocalStack]:
     first, second = module_engines
-    limits = {"TANDEM_START_SECONDS": "4", "TANDEM_GRACE_SECONDS": "2", "TANDEM_ENGINES": f"second={second.url}"}
+    limits = {
+        "TANDEM_START_SECONDS": "4",
+        "TANDEM_GRACE_SECONDS": "2",
+        "TANDEM_ENGINE_GONE_SECONDS": "4",
+        "TANDEM_ENGINES": f"second={second.url}",
+    }
     with stack_over(first.url, tmp_path_factory.mktemp("parts"), 2, new_database(), **limits) as running:
         yield running
 
@@ -168,3 +173,32 @@ def test_the_story_tells_what_each_engine_did(platform: Platform, engines: list[
     experiment.finishes("STOPPED")
     until(lambda: experiment.status == "STOPPED", "the end")
     experiment.settles()
+
+
+def test_an_engine_that_is_gone_takes_no_other_figures_with_it(platform: Platform, engines: list[TrapEngine]) -> None:
+    experiment = open_window(platform, traffic_duration_sec=6)
+    key = {"experimentTaskId": experiment.experiment_task_id}
+    engines[1].go_down()
+    try:
+        experiment.finishes("SUCCEEDED")
+        assert experiment.reaches("TIMEOUT", seconds=40) == "TIMEOUT"
+        report = experiment.hears("LoadTestReportReady", seconds=40)
+        assert report["verdict"] == "INCONCLUSIVE"
+        results = platform.get("GetLoadTestResults", **key)
+        series = platform.get("GetLoadTestTimeseries", **key)
+        assert [answer.status_code for answer in (results, series)] == [200, 200]
+        told = results.json()["result"]
+        assert (told["missingParts"], told["final"], told["summary"]["samples"] > 0) == (["second"], True, True)
+        assert {"PART_MISSING", "STOP_NOT_CONFIRMED"} <= {reason["code"] for reason in told["verdict"]["reasons"]}
+        assert experiment.run is not None
+        assert experiment.run.stop_confirmed_at is None
+    finally:
+        engines[1].come_up()
+    run = experiment.settles(seconds=60)
+    assert run.stop_confirmed_at is not None
+
+    def whole() -> bool:
+        told = platform.get("GetLoadTestResults", **key).json()["result"]
+        return told["archive"] is not None and told["missingParts"] == []
+
+    until(whole, "the archive with the results of the engine that came back", 40)

@@ -15,6 +15,7 @@ from tandem.domain.paging import PageRequest
 from tandem.domain.ports import DefinitionFilter, StrategyFilter, TaskFilter, TaskKey
 from tandem.domain.task import TaskStatus
 from tandem.domain.task_statistics import Period
+from tandem.domain.verdict_reasons import VerdictStatus
 
 from local.settings import ServerKind
 from tests.conftest import SERVERS, alembic_config, each_kind
@@ -75,6 +76,7 @@ QUERIES: dict[str, Callable[[SqlUnitOfWork], Any]] = {
     "get an experiment's task": lambda uow: uow.runs.find(OWNER, TaskKey(None, "et-7")),
     "list tasks": lambda uow: uow.runs.page(OWNER, TaskFilter(), PAGE),
     "list running tasks": lambda uow: uow.runs.page(OWNER, TaskFilter(status=TaskStatus.RUNNING), PAGE),
+    "list failed runs": lambda uow: uow.runs.page(OWNER, TaskFilter(verdict=VerdictStatus.FAIL), PAGE),
     "find what the sweep has to see": lambda uow: uow.runs.unsettled(1_000),
     "find uploads": lambda uow: uow.uploads.get_many(
         OWNER, [f"tandem://uploads/upload_{number}/a.jmx" for number in (7, 1007)]
