@@ -102,7 +102,9 @@ class Stage:
         self.aws_url = f"http://127.0.0.1:{ports['TANDEM_AWS_PORT']}"
         self.engine_url = self.engine_url or f"http://127.0.0.1:{ports['TANDEM_ENGINE_PORT']}"
         variables = {name: str(port) for name, port in ports.items()} | {"TANDEM_STATE_DIR": str(self.directory)}
-        stack = Child("the local stack", ["local", "up", "--no-shop"], self.stack_log, variables)
+        database = self._settings.database_server
+        command = ["local", "up", "--no-shop", *([] if database is None else ["--database", str(database)])]
+        stack = Child("the local stack", command, self.stack_log, variables)
         self._start(stack, _STACK_STOP_SECONDS)
         stack.wait_until_healthy(self.client, f"{self.api_url}/health", _STACK_READY_SECONDS)
 
