@@ -1,4 +1,4 @@
-"""POST /UploadJmxFile: store a test plan and say what the preflight finds in it."""
+"""POST /UploadJmxFile: store a test plan, or a ZIP of a plan and its files, and say what the preflight finds in it."""
 
 from tandem.bootstrap import application
 from tandem.domain.errors import StorageUnavailable
@@ -11,4 +11,4 @@ from tandem.rest.uploads import FileParameters, UploadView
 def handler(call: Call[FileParameters]) -> UploadView:
     name = call.parameters.file_name or "plan.jmx" if call.file.name is None else call.file.name
     stored = application().store_upload(call.owner, UploadKind.PLAN, name, call.file.content)
-    return UploadView.of(stored.upload, stored.preflight)
+    return UploadView.of(stored.upload, stored.preflight, stored.data_files)

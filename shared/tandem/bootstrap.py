@@ -473,11 +473,12 @@ class Application:
     @cached_property
     def store_upload(self) -> "StoreUpload":
         from tandem.adapters.jmx.reader import read_plan
+        from tandem.adapters.zip_archive import unpack
         from tandem.services.look_at_plan import LookAtPlan
         from tandem.services.store_upload import StoreUpload
 
         look = LookAtPlan(read_plan, self.settings.preflight, self.capabilities)
-        return StoreUpload(self.database, self.objects, look, self.clock, self.ids)
+        return StoreUpload(self.database, self.objects, look, unpack, self.clock, self.ids)
 
     @cached_property
     def create_upload_url(self) -> "CreateUploadUrl":

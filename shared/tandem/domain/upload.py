@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from tandem.domain.errors import Conflict, FieldFault, InvalidValue, NotFound
 from tandem.domain.file_name import clean_file_name, has_plan_extension
@@ -92,6 +93,40 @@ class Upload:
     def incoming_key(self) -> str:
         """Where a file lies that the user sends to the store itself, until we have looked at it."""
         return f"incoming/{self.upload_id}/{self.file_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedFile:
+    """A file of an archive; ``name`` with its folders."""
+
+    name: str
+    content: bytes
+
+
+class UnpackArchive(Protocol):
+    """Raises InvalidValue naming the field, or TooLarge."""
+
+    def __call__(self, content: bytes, field: str) -> list[ArchivedFile]: ...
+
+
+def plan_of(files: Sequence[ArchivedFile], field: str) -> ArchivedFile:
+    """The plan among an archive's files: the only one, or the only one that lies in no folder below the others.
+
+    Raises InvalidValue.
+    """
+    plans = [file for file in files if has_plan_extension(file.name)]
+    top = min((file.name.count("/") for file in plans), default=0)
+    highest = [file for file in plans if file.name.count("/") == top]
+    if len(highest) == 1:
+        return highest[0]
+    found = ", ".join(file.name[:100] for file in highest[:5]) or "none"
+    message = f"must hold one plan (.jmx) on top, the others in folders below; found: {found}"
+    raise InvalidValue("The archive is refused.", [FieldFault(field, message)])
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is an archive of a plan and its files, by its name."""
+    return name.lower().endswith(".zip")
 
 
 @dataclass(frozen=True, slots=True)

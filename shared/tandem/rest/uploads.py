@@ -1,5 +1,6 @@
 """Parameters and views of files that we have, or are given."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -58,7 +59,10 @@ class PreflightView(Document):
 
 
 class UploadView(Document):
-    """A stored file. ``uploadPath`` is what contentRef and dataFiles take, and so is ``accessUrl``."""
+    """A stored file. ``uploadPath`` is what contentRef and dataFiles take, and so is ``accessUrl``.
+
+    ``dataFiles`` are the uploadPaths of the files that came in one archive with a plan.
+    """
 
     file_name: str
     original_file_name: str
@@ -70,9 +74,10 @@ class UploadView(Document):
     upload_date: str
     sha256: str
     preflight: PreflightView | None
+    data_files: list[str] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, upload: Upload, preflight: PreflightReport | None) -> "UploadView":
+    def of(cls, upload: Upload, preflight: PreflightReport | None, data_files: Sequence[Upload] = ()) -> "UploadView":
         return cls.model_construct(
             file_name=upload.file_name,
             original_file_name=upload.original_file_name,
@@ -85,4 +90,5 @@ class UploadView(Document):
             upload_date=iso_utc(upload.created_at),
             sha256=upload.sha256,
             preflight=None if preflight is None else PreflightView.of(preflight),
+            data_files=[each.path for each in data_files],
         )

@@ -21,6 +21,13 @@ _FOREIGN_STARTS: Final = {
     b"\x00<": "UTF-16",
     b"\x00\x00": "UTF-32",
 }
+_OTHER_FILES: Final = {
+    b"PK\x03\x04": "a ZIP archive (send it under a name that ends in .zip, and its plan and files are taken)",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\x1f\x8b": "compressed with GZIP",
+    b"%PDF-": "a PDF document",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+}
 _INVALID_TOKEN: Final = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
 _CUT_OFF: Final = frozenset(
     expat.errors.codes[text]
@@ -148,6 +155,11 @@ class _Pass:
 
 
 def _refuse_foreign_encoding(block: bytes) -> None:
+    kind = next((kind for start, kind in _OTHER_FILES.items() if block.startswith(start)), None)
+    if kind is not None:
+        raise InvalidTestPlan(f"The file is {kind}, no JMeter test plan (JMX).")
+    if block[:1024].lstrip().lower().startswith(b"<!doctype html"):
+        raise InvalidTestPlan("The file is an HTML page, such as of an error or a login; no JMeter test plan (JMX).")
     encoding = _FOREIGN_STARTS.get(block[:2])
     if encoding is not None:
         raise InvalidTestPlan(f"The file is {encoding}: JMeter reads test plans as UTF-8 only. Save it as UTF-8.")

@@ -109,11 +109,12 @@ function editDefinition(definition, done) {
   const plan = new FileUpload({
     id: "plan-file",
     endpoint: "UploadJmxFile",
-    accept: ".jmx",
+    accept: ".jmx,.zip",
     text: t("uploadPlan"),
-    stored: (path) => {
+    stored: (path, files) => {
       contentRef.input.value = path;
       contentRef.tell("");
+      if (files.length > 0) dataFiles.input.value = [...dataFiles.value, ...files].join("\n");
     },
   });
   const contentRef = field("contentRef", "text", { hint: t("hint.contentRef"), extra: plan.element });
@@ -191,7 +192,7 @@ class FileUpload {
     this.result.replaceChildren(h("p", { class: "quiet" }, t("uploading", { name: file.name })));
     try {
       const upload = await sendFile(this.endpoint, file);
-      this.stored(upload.uploadPath);
+      this.stored(upload.uploadPath, upload.dataFiles ?? []);
       this.show(upload);
     } catch (failure) {
       const box = alertBox();
