@@ -46,25 +46,35 @@ def lasting_schedule(schedule: str, seconds: float, properties: Mapping[str, str
     if steps is None or length <= 0:
         # On lines of their own: a schedule may end in a comment.
         return "\n".join([schedule] * (_MOST_REPEATS if "${" in schedule else 1))
-    return " ".join(str(step) for step in _cut(steps * math.ceil(seconds / length), seconds)) + f" {_LAST_PAUSE}"
+    return (
+        " ".join(str(step) for step in _cut(steps * math.ceil(seconds / length), len(steps), seconds))
+        + f" {_LAST_PAUSE}"
+    )
 
 
-def _cut(steps: list[_Step], seconds: float) -> list[_Step]:
-    """The steps as far as they go; where a stretch is cut, its rate has come as far as it would have."""
+def _cut(steps: list[_Step], once: int, seconds: float) -> list[_Step]:
+    """The steps as far as they go; where a stretch is cut, its rate has come as far as it would have.
+
+    ``once``: after so many steps the schedule begins again.
+    """
     kept: list[_Step] = []
     rate, left = 0.0, seconds
     for number, step in enumerate(steps):
         if step.kind in _STRETCHES and step.amount >= left:
             kept.append(_Step(step.kind, left, ""))
-            following = steps[number + 1] if number + 1 < len(steps) else step
-            if step.kind != "pause" and following.kind == "rate":
-                kept.append(_Step("rate", rate + (following.amount - rate) * left / step.amount, ""))
+            following = steps[number + 1] if (number + 1) % once else step
+            if step.kind != "pause":
+                end = following.amount if following.kind == "rate" else rate
+                kept.append(_Step("rate", rate + (end - rate) * left / step.amount, ""))
             return kept
         if step.kind in _STRETCHES:
             left -= step.amount
         elif step.kind == "rate":
             rate = step.amount
         kept.append(step)
+        if step.kind in _STRETCHES and (number + 1) % once == 0:
+            # Without a rate behind it the rate stays; what the next round begins with must not make it rise or fall.
+            kept.append(_Step("rate", rate, ""))
     return kept
 
 

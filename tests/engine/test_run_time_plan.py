@@ -145,15 +145,21 @@ _PAUSE = "rate(0/s) pause(600 s)"
     ("schedule", "lasting"),
     [
         (
-            "rate(10/s) random_arrivals(30 s)",
-            "rate(10/s) random_arrivals(30.000 s) " * 3 + f"rate(10/s) random_arrivals(10.000 s) {_PAUSE}",
+            "rate(10/s) random_arrivals(60 s)",
+            "rate(10/s) random_arrivals(60.000 s) rate(10/s) rate(10/s) random_arrivals(40.000 s) rate(10/s) " + _PAUSE,
         ),
         (
             "rate(60/min) even_arrivals(1 min 10 s) pause(500 ms) // to the end",
-            "rate(1/s) even_arrivals(70.000 s) pause(0.500 s) rate(1/s) even_arrivals(29.500 s) " + _PAUSE,
+            "rate(1/s) even_arrivals(70.000 s) pause(0.500 s) rate(1/s) rate(1/s) even_arrivals(29.500 s) rate(1/s) "
+            + _PAUSE,
+        ),
+        (
+            "rate(1/s) random_arrivals(60 s) rate(5/s) random_arrivals(20 s)",
+            "rate(1/s) random_arrivals(60.000 s) rate(5/s) random_arrivals(20.000 s) rate(5/s) rate(1/s) "
+            f"random_arrivals(20.000 s) rate(2.33333333/s) {_PAUSE}",
         ),
         ("rate(0) random_arrivals(200 s) rate(8/s)", f"rate(0/s) random_arrivals(100.000 s) rate(4/s) {_PAUSE}"),
-        ("rate(2 per s) random_arrivals(${__P(far,2)} h)", f"rate(2/s) random_arrivals(100.000 s) {_PAUSE}"),
+        ("rate(2 per s) random_arrivals(${__P(far,2)} h)", f"rate(2/s) random_arrivals(100.000 s) rate(2/s) {_PAUSE}"),
         ("rate(1/s) random_arrivals(${n} s)", "\n".join(["rate(1/s) random_arrivals(${n} s)"] * 1000)),
         ("whatever this is", "whatever this is"),
     ],
