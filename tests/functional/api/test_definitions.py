@@ -71,6 +71,17 @@ def test_a_plan_that_was_uploaded_makes_a_definition(api: Api) -> None:
     assert shown["properties"] == {"users.file": "a b=c"}
 
 
+def test_how_long_a_load_lasts_can_be_said_and_changed(api: Api, definition_fields: dict[str, Any]) -> None:
+    said = {"respectLoops": True, "setUpLimitSec": 900, "tearDownLimitSec": 0}
+    new_id = api.post("create_load_test_definition", **definition_fields, **said).result
+    assert api.get("get_load_test_definition", id=new_id).result.items() >= said.items()
+    api.post("update_load_test_definition", id=new_id, setUpLimitSec=60, respectLoops=None)
+    changed = api.get("get_load_test_definition", id=new_id).result
+    assert changed.items() >= {"respectLoops": False, "setUpLimitSec": 60, "tearDownLimitSec": 0}.items()
+    wrong = {"respectLoops": "perhaps", "setUpLimitSec": 0, "tearDownLimitSec": 3601}
+    assert set(api.post("update_load_test_definition", id=new_id, **wrong).fields) == set(wrong)
+
+
 def test_a_definition_may_come_as_a_form(api: Api) -> None:
     form = {
         "name": "of a form",

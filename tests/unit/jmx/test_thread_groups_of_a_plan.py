@@ -1,7 +1,7 @@
 """The names and kinds of a plan's enabled thread groups."""
 
 import pytest
-from tandem.adapters.jmx.thread_groups import read_thread_groups
+from tandem.adapters.jmx.thread_groups import read_plan_shape, read_thread_groups
 from tandem.adapters.jmx.url_plan import write_url_plan
 from tandem.domain.definition import UrlCase
 from tandem.domain.errors import InvalidTestPlan
@@ -31,6 +31,22 @@ def test_each_kind_of_group_is_told() -> None:
         ThreadGroup("Open", GroupKind.MAIN),
         ThreadGroup("Clean-up", GroupKind.TEARDOWN),
     )
+
+
+def test_the_longest_ramp_up_of_the_main_groups_is_read_as_far_as_it_is_known() -> None:
+    def group(kind: str, ramp_up: str, more: str = "") -> str:
+        return f'<{kind} testname="g" {more}><stringProp name="ThreadGroup.ramp_time">{ramp_up}</stringProp></{kind}>'
+
+    content = plan(
+        group("SetupThreadGroup", "90"),
+        group("ThreadGroup", "8"),
+        group("ThreadGroup", "${__P(rampUp,3)}"),
+        group("ThreadGroup", "${unknown}"),
+        group("ThreadGroup", "80", 'enabled="false"'),
+    )
+    assert read_plan_shape([content], {"rampUp": "5"}).ramp_up == 8
+    assert read_plan_shape([content], {"rampUp": "50"}).ramp_up == 50
+    assert read_plan_shape([plan(group("ThreadGroup", ""))], {}).ramp_up == 0
 
 
 def test_disabled_groups_are_left_out() -> None:

@@ -22,7 +22,7 @@ from tandem.adapters.engine.wire import (
 from tandem.domain.errors import EngineAnsweredWrongly, InvalidValue
 from tandem.domain.generator_health import GeneratorHealth
 from tandem.domain.live_metrics import GroupCounts, RecentFigures, TopError
-from tandem.domain.load_engine import EngineStatus, StartLoad
+from tandem.domain.load_engine import EngineStatus, FileBeside, StartLoad
 from tandem_samples import GroupKind, ThreadGroup
 
 RECORDED = json.loads(
@@ -151,6 +151,16 @@ def test_a_start_leaves_out_what_is_not_set() -> None:
         "heapSize": "1g",
         "properties": {"k": "v"},
         "jvmArgs": {"a": "b"},
+    }
+    beside = FileBeside("/data/uploads/once/a_1.bin", "a.bin")
+    ours = StartLoad("n", "p.jmx", files=(beside,), respect_loops=True, set_up_limit=600, tear_down_limit=0)
+    assert json.loads(start_body(ours)) == {
+        "testName": "n",
+        "testPlanPath": "p.jmx",
+        "files": [{"path": "/data/uploads/once/a_1.bin", "name": "a.bin"}],
+        "respectLoops": True,
+        "setUpLimitSec": 600,
+        "tearDownLimitSec": 0,
     }
 
 
