@@ -13,8 +13,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from local.database_server import DatabaseServer, NoServer
+from local.demo.children import Child
+from local.demo.failure import DemoFailure
+from local.demo.stage import Stage
 from local.errors import StackError
-from local.settings import PROJECT, ServerKind
+from local.settings import PROJECT, ServerKind, Settings
 from local.stack import LocalStack
 from tests.conftest import SERVERS, each_kind
 from tests.factories import mariadb, mysql
@@ -26,6 +29,9 @@ pytestmark = pytest.mark.database
 START = """
 import sys, time
 from pathlib import Path
+from local.demo.children import Child
+from local.demo.failure import DemoFailure
+from local.demo.stage import Stage
 from local.database_server import DatabaseServer
 from local.settings import ServerKind
 server = DatabaseServer(ServerKind(sys.argv[1]), Path(sys.argv[2]))
@@ -117,3 +123,17 @@ def test_a_url_and_a_server_are_two_databases(tmp_path: Path) -> None:
     settings = toy_settings(tmp_path, database_url="sqlite://", database_server=ServerKind.MYSQL)
     with pytest.raises(StackError, match="two databases"):
         LocalStack(settings).start()
+
+
+def test_the_demo_hands_the_choice_on_to_its_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def note(self: Child, name: str, command: list[str], *_rest: object) -> None:
+        commands.append(command)
+        raise DemoFailure("far enough")
+
+    monkeypatch.setattr(Child, "__init__", note)
+    stage = Stage(Settings(state_directory=tmp_path, database_server=ServerKind.MYSQL), "http://127.0.0.1:9")
+    with pytest.raises(DemoFailure, match="far enough"):
+        stage._start_stack()
+    assert commands[0][-2:] == ["--database", "mysql"]
