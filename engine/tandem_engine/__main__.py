@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 from tandem_engine.bearer_token import seal, take_token
+from tandem_engine.containment import NotContained
 from tandem_engine.data_root import DataRootTaken
 from tandem_engine.jmeter_home import NoJMeter
 from tandem_engine.logs import configure_logging
@@ -19,7 +20,7 @@ def main() -> int:
         token = take_token(os.environ)
         seal()
         serve(replace(Settings.from_environment(os.environ), token=token), os.environ)
-    except (SettingsError, NoJMeter, DataRootTaken, OSError) as fault:
+    except (SettingsError, NoJMeter, NotContained, DataRootTaken, OSError) as fault:
         sys.stderr.write(f"tandem engine: {fault}\n")
         return 2
     return 0

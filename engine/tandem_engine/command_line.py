@@ -34,7 +34,7 @@ def run_jvm_arguments(request: ExecutionRequest, preferences: Path) -> list[str]
 
 
 def run_arguments(
-    request: ExecutionRequest, execution_id: str, plan: Path, directory: Path, stop_port: int
+    request: ExecutionRequest, execution_id: str, plan: Path, jtl: Path, log: Path, stop_port: int
 ) -> list[str]:
     """JMeter's arguments for a run. The last of two ``-J`` with one name wins, so the engine's own come last."""
     given = {_SUB_RESULTS: str(needs_sub_results(plan)).lower(), **request.plan_properties}
@@ -53,7 +53,7 @@ def run_arguments(
         "jmeterengine.nongui.maxport": str(stop_port),
     }
     return [
-        *("-n", "-t", str(plan), "-l", str(directory / "results.jtl"), "-j", str(directory / "jmeter.log")),
+        *("-n", "-t", str(plan), "-l", str(jtl), "-j", str(log)),
         *(f"-J{key}={value}" for key, value in given.items()),
         *(f"-J{key}={value}" for key, value in own.items()),
         RUN_MARKER + execution_id,

@@ -67,7 +67,7 @@ class Execution:
     ``work``: the name of its working directory. ``plan_copy``: the run-time copy of its plan, if it lies elsewhere.
     ``thread_groups``: name and element of each thread group that runs. ``start_delay``: for how many seconds the plan
     itself lets no main group send. ``main_ended``: when its main groups were over, where tear-down groups followed.
-    ``generator``: how its JMeter fared.
+    ``generator``: how its JMeter fared. ``user``: the user id of its JMeter, if that has one of its own.
     """
 
     execution_id: str
@@ -86,6 +86,7 @@ class Execution:
     metrics: dict[str, Any] | None = None
     dashboard: Dashboard = Dashboard.PENDING
     work: str | None = None
+    user: int | None = None
     thread_groups: list[list[str]] = field(default_factory=list)
     start_delay: float = 0
     main_ended: int | None = None
@@ -143,7 +144,7 @@ class ExecutionFiles:
         """Append one event with the time of now. Raises OSError."""
         line = json.dumps({"ts": now_ms(), "type": kind, "message": message}) + "\n"
         descriptor = os.open(
-            self.directory / _EVENTS_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
+            self.directory / _EVENTS_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
         try:
             os.write(descriptor, line.encode())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tandem_engine.command_line import DASHBOARD_MARKER, RUN_MARKER
+from tandem_engine.containment import NOT_CONTAINED, Containment, kill_all_of
 from tandem_engine.dashboards import DashboardBuilder
 from tandem_engine.data_root import DataRoot
 from tandem_engine.execution import (
@@ -54,8 +55,11 @@ _LISTED: Final = 500
 class Executions:
     """The registry. Its methods may be called from any thread; start and shutdown block."""
 
-    def __init__(self, root: DataRoot, jmeter: JMeter, settings: Settings) -> None:
+    def __init__(
+        self, root: DataRoot, jmeter: JMeter, settings: Settings, containment: Containment = NOT_CONTAINED
+    ) -> None:
         self._root = root
+        self._containment = containment
         self._jmeter = jmeter
         self._settings = settings
         self._lock = threading.Lock()
@@ -81,10 +85,12 @@ class Executions:
                 if execution.dashboard is Dashboard.PENDING:
                     self._dashboards.add(run)
             elif execution.process is not None and is_running(execution.process):
-                run.adopt(JMeterProcess.adopt(execution.process))
+                run.adopt(JMeterProcess.adopt(execution.process, execution.user))
             elif identity is not None:
-                run.adopt(JMeterProcess.adopt(identity))
+                run.adopt(JMeterProcess.adopt(identity, execution.user))
             else:
+                if execution.user is not None:
+                    kill_all_of(execution.user)
                 run.close_dead()
         for execution_id, ownerless in alive.items():
             self._kill(ownerless, execution_id)
@@ -230,11 +236,18 @@ class Executions:
                     created=created,
                     work=secrets.token_hex(16),
                     thread_groups=groups,
+                    user=self._containment.new_user(*self._users()),
                     start_delay=plan.start_delay,
                 )
             )
             self._runs[execution_id] = run
             return run
+
+    def _users(self) -> tuple[set[int], set[int]]:
+        """The user ids of all runs that are remembered, and of those that live."""
+        runs = [run for run in self._runs.values() if run.execution.user is not None]
+        taken = {run.execution.user or 0 for run in runs}
+        return taken, {run.execution.user or 0 for run in runs if not run.done.done()}
 
     def _forget(self, run: Run) -> None:
         """Leave nothing of a run that could not be started."""

@@ -54,7 +54,9 @@ class _Lines:
 
     def fresh(self) -> list[bytes]:
         try:
-            with self._path.open("rb") as file:
+            # A plan may have put something else there: a link leads nowhere, and a pipe is not waited for.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with os.fdopen(os.open(self._path, flags), "rb") as file:
                 if file.seek(0, os.SEEK_END) < self._read:
                     self._read, self._rest = 0, b""
                 file.seek(self._read)

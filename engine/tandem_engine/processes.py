@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tandem_engine.containment import kill_all_of
+
 _PROC: Final = Path("/proc")
 
 
@@ -62,16 +64,28 @@ def command_lines() -> Iterator[tuple[int, list[str]]]:
 class JMeterProcess:
     """A JMeter in a session of its own: our child, or one that an earlier engine started (adopted)."""
 
-    def __init__(self, identity: ProcessIdentity, child: subprocess.Popen[bytes] | None) -> None:
+    def __init__(
+        self, identity: ProcessIdentity, child: subprocess.Popen[bytes] | None, user: int | None = None
+    ) -> None:
+        """``user``: the user id that is its own; None when it runs as the engine's."""
         self.identity = identity
+        self._user = user
         self._child = child
         self.return_code: int | None = None
         """Known only for a child that has ended; negative is a signal."""
 
     @classmethod
-    def spawn(cls, command: list[str], environment: dict[str, str], directory: Path, output: Path) -> "JMeterProcess":
-        """Start JMeter; it outlives the engine. Raises OSError."""
-        with output.open("ab") as sink:
+    def spawn(
+        cls,
+        command: list[str],
+        environment: dict[str, str],
+        directory: Path,
+        output: Path,
+        user: int | None = None,
+    ) -> "JMeterProcess":
+        """Start JMeter, as ``user`` when it has one of its own; it outlives the engine. Raises OSError."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        with os.fdopen(os.open(output, flags, 0o600), "ab") as sink:
             child = subprocess.Popen(
                 command,
                 cwd=directory,
@@ -80,15 +94,19 @@ class JMeterProcess:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+                umask=-1 if user is None else 0o077,
             )
         # Not yet reaped, so its pid is its own even if it ended at once; as a zombie it has no identity.
         stat = _stat(child.pid)
-        return cls(ProcessIdentity(child.pid, f"{_boot_id()}:{stat.start_ticks if stat else ''}"), child)
+        return cls(ProcessIdentity(child.pid, f"{_boot_id()}:{stat.start_ticks if stat else ''}"), child, user)
 
     @classmethod
-    def adopt(cls, identity: ProcessIdentity) -> "JMeterProcess":
+    def adopt(cls, identity: ProcessIdentity, user: int | None = None) -> "JMeterProcess":
         """Take over a process that an earlier engine started."""
-        return cls(identity, None)
+        return cls(identity, None, user)
 
     def has_ended(self) -> bool:
         """Whether it is gone; a child is reaped then, and what it left in its session is killed."""
@@ -112,13 +130,10 @@ class JMeterProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.identity.pid, number)
 
-    def lower_priority(self) -> None:
-        """Let others go first: for work that nobody waits for."""
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.identity.pid, 10)
-
     def _kill_leftovers(self) -> None:
         """Kill what a plan started (an OS process sampler, a launcher script's java) and left running."""
+        if self._user is not None:
+            kill_all_of(self._user)
         for entry in _PROC.iterdir():
             if entry.name.isdigit() and int(entry.name) != self.identity.pid:
                 stat = _stat(int(entry.name))

@@ -14,6 +14,7 @@ from typing import Any, Final
 from tandem_samples import GroupKind, ThreadGroups, kind_of_element
 
 from tandem_engine.command_line import run_arguments, run_jvm_arguments
+from tandem_engine.containment import hand_over, private_environment, private_jvm_arguments, take_in
 from tandem_engine.execution import Dashboard, EndCause, Execution, ExecutionFiles, Status
 from tandem_engine.generator_health import GC_LOG, GeneratorWatch, gc_log_arguments
 from tandem_engine.jmeter_home import JMeter
@@ -70,7 +71,7 @@ class Run:
         self._groups = ThreadGroups(as_groups(execution.thread_groups))
         self._follower = JtlFollower(files.jtl, self._groups)
         heap = bytes_of_heap(execution.request.heap_size)
-        self._health = GeneratorWatch(heap, files.log, files.output, files.directory / GC_LOG)
+        self._health = GeneratorWatch(heap, files.log, files.output, self._own_directory() / GC_LOG)
         self._followed_at = 0.0
         self._signs = RunSigns(files.output, files.log)
         self._until_cut = _OPEN_MODEL_WAIT_MS if _is_open_model(execution) else 0
@@ -82,18 +83,25 @@ class Run:
     def launch(self, jmeter: JMeter, plan: Path, preferences: Path) -> None:
         """Spawn JMeter and watch it. Raises OSError when it cannot be spawned."""
         execution = self.execution
+        environment: dict[str, str] = {}
+        user, private = execution.user, self.work.parent
+        if user is not None:
+            hand_over(private, (self.files.log,), user)
+            preferences, environment = private, private_environment(private)
         jvm_arguments = [
+            *(() if user is None else private_jvm_arguments(private)),
             *run_jvm_arguments(execution.request, preferences),
-            *gc_log_arguments(jmeter.java, self.files.directory),
+            *gc_log_arguments(jmeter.java, self._own_directory()),
         ]
         arguments = run_arguments(
-            execution.request, execution.execution_id, plan, self.files.directory, execution.stop_port
+            execution.request, execution.execution_id, plan, self._written(), self.files.log, execution.stop_port
         )
         self._process = JMeterProcess.spawn(
             jmeter.command(jvm_arguments, arguments),
-            child_environment(jmeter.environment(jvm_arguments)),
+            child_environment(environment | jmeter.environment(jvm_arguments)),
             self.work,
             self.files.output,
+            user,
         )
         with self._lock:
             execution.process = self._process.identity
@@ -233,6 +241,7 @@ class Run:
         # Somebody waits for the first sample, and times a fault by it.
         if self._sampled and time.monotonic() - self._followed_at < _FOLLOW_EVERY:
             return False
+        self._take_results()
         behind = self._follower.advance()
         self._followed_at = 0.0 if behind else time.monotonic()
         if self.files.jtl.exists():
@@ -243,6 +252,21 @@ class Run:
                     self.note("FIRST_SAMPLES", "the main thread groups have sent their first samples")
             self._snapshot = self._measure(now_ms(), self._follower.totals)
         return behind
+
+    def _own_directory(self) -> Path:
+        """Where its JVM may make files beside those that a plan makes."""
+        return self.files.directory if self.execution.user is None else self.work.parent
+
+    def _written(self) -> Path:
+        """Where JMeter writes its results: a user of its own makes no files where the engine has its own."""
+        if self.execution.user is None:
+            return self.files.jtl
+        return self._own_directory() / f".{self.execution.directory_name}.jtl"
+
+    def _take_results(self) -> None:
+        """Have the result file of a run with a user of its own in its place, from when there is one. Raises OSError."""
+        if self.execution.user is not None and not self.files.jtl.exists():
+            take_in(self._written(), self.files.jtl, self.execution.user)
 
     def _keep_time_limits(self, behind: bool) -> None:
         """``behind``: what the result file holds is not all known yet."""
@@ -268,6 +292,7 @@ class Run:
         ended = execution.main_ended or (now_ms() if self._process is not None else self._last_trace())
         cut = 0
         try:
+            self._take_results()
             self._follower.catch_up()
             cut = trim_to_whole_records(self._follower)
         except OSError as fault:

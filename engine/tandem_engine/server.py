@@ -13,9 +13,10 @@ import uvicorn
 
 from tandem_engine.api import Api
 from tandem_engine.capabilities import Capabilities
+from tandem_engine.containment import NOT_CONTAINED, Containment, NotContained, contain
 from tandem_engine.data_root import DataRoot
 from tandem_engine.executions import Executions
-from tandem_engine.jmeter_home import find_jmeter
+from tandem_engine.jmeter_home import JMeter, find_jmeter
 from tandem_engine.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
     try:
         with _listen(settings) as listener:
             jmeter = find_jmeter(environment, root.cache)
-            executions = Executions(root, jmeter, settings)
+            containment = _contain(root, jmeter, settings)
+            executions = Executions(root, jmeter, settings, containment)
             server = _Server(
                 uvicorn.Config(
                     Api(root, executions, settings, Capabilities(jmeter)).application(),
@@ -93,7 +95,8 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
                 host, port = listener.getsockname()[:2]
                 _log.info(
                     "engine is up",
-                    extra={"url": f"http://{host}:{port}", "data_root": str(root.path), "jmeter": jmeter.origin},
+                    extra={"url": f"http://{host}:{port}", "data_root": str(root.path), "jmeter": jmeter.origin}
+                    | {"contained": containment.is_on, "why_not": containment.why_not},
                 )
                 server.run(sockets=[listener])
             finally:
@@ -103,6 +106,16 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
         _log.info("engine is down")
     finally:
         root.release()
+
+
+def _contain(root: DataRoot, jmeter: JMeter, settings: Settings) -> Containment:
+    """Before there is any thread: what is given up is given up by those that come after. Raises NotContained."""
+    if settings.containment == "off":
+        return NOT_CONTAINED
+    containment = contain(root, jmeter)
+    if settings.containment == "required" and not containment.is_on:
+        raise NotContained(f"runs cannot have users of their own: {containment.why_not}")
+    return containment
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -21,6 +21,7 @@ class Settings:
     ``token`` is not read here (``bearer_token.take_token``). ``hosts``: further names by which it may be called. A
     ``max_heap`` that is
     empty: as much as the machine has memory. ``min_free_bytes``: of the disk, for a run to start.
+    ``containment``: whether runs get users of their own: ``auto`` where that can be, ``required`` or no start, ``off``.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +36,7 @@ class Settings:
     report_timeout: int = 900
     shutdown_report_wait: int = 10
     hosts: tuple[str, ...] = ()
+    containment: str = "auto"
     max_heap: str = ""
     min_free_bytes: int = 512 * 1024 * 1024
 
@@ -54,6 +56,7 @@ class Settings:
             report_timeout=_integer(environment, "REPORT_TIMEOUT", default.report_timeout, 1, 86400),
             shutdown_report_wait=_integer(environment, "SHUTDOWN_REPORT_WAIT", default.shutdown_report_wait, 0, 3600),
             hosts=tuple(filter(None, (name.strip().lower() for name in _text(environment, "HOSTS", "").split(",")))),
+            containment=_one_of(environment, "CONTAINMENT", default.containment, ("auto", "required", "off")),
             max_heap=_heap(environment, "MAX_HEAP", default.max_heap),
             min_free_bytes=_integer(environment, "MIN_FREE_BYTES", default.min_free_bytes, 0, 1 << 50),
         )
@@ -71,6 +74,13 @@ def bytes_of_heap(text: str) -> int:
 
 def _text(environment: Mapping[str, str], name: str, default: str) -> str:
     return environment.get(_PREFIX + name, "").strip() or default
+
+
+def _one_of(environment: Mapping[str, str], name: str, default: str, words: tuple[str, ...]) -> str:
+    text = _text(environment, name, default)
+    if text not in words:
+        raise SettingsError(f"{_PREFIX}{name} must be one of {', '.join(words)}, not {text!r}")
+    return text
 
 
 def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

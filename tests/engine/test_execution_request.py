@@ -14,7 +14,9 @@ def _request(**fields: Any) -> ExecutionRequest:
 
 
 def _arguments(request: ExecutionRequest) -> list[str]:
-    return run_arguments(request, "0123abcd", Path("/d/x.jmx"), Path("/d/results/r"), 4711)
+    return run_arguments(
+        request, "0123abcd", Path("/d/x.jmx"), Path("/d/results/r/results.jtl"), Path("/d/results/r/jmeter.log"), 4711
+    )
 
 
 def _final_properties(request: ExecutionRequest) -> dict[str, str]:

@@ -14,7 +14,7 @@ def arguments(tmp_path: Path, plan: str, **properties: str) -> list[str]:
     file = tmp_path / "plan.jmx"
     file.write_text(plan)
     request = parse_request({"testPlanPath": "uploads/testplans/plan.jmx", "properties": properties}, "1g")
-    found = run_arguments(request, "ab12cd34", file, tmp_path, 4445)
+    found = run_arguments(request, "ab12cd34", file, tmp_path / "results.jtl", tmp_path / "jmeter.log", 4445)
     return [each for each in found if each.startswith(PROPERTY)]
 
 
