@@ -321,7 +321,13 @@ def test_tasks_are_filtered_and_paged_and_the_address_keeps_it(console: Console,
     stopped.reaches("STOPPED")
     console.go("tasks?status=STOPPED")
     assert stopped.experiment_task_id in browser.look("tbody").text
-    assert {chip.text for chip in browser.all("tbody .chip")} == {"Stopped"}
+    assert {chip.text for chip in browser.all("tbody .chip:not([data-verdict])")} == {"Stopped"}
+    stopped.hears("LoadTestReportReady")
+    console.go("tasks?verdict=INCONCLUSIVE")
+    assert stopped.experiment_task_id in browser.look("tbody", "Inconclusive").text
+    assert {chip.text for chip in browser.all("tbody [data-verdict]")} == {"Inconclusive"}
+    console.go("tasks?status=STOPPED")
+    browser.look("tbody a", stopped.experiment_task_id)
 
     browser.look("#filter-experimentTaskId").send_keys("et-nothing", Keys.ENTER)
 

@@ -153,13 +153,13 @@ def test_the_report_is_accessible_and_fits_its_window(
     ("make", "word", "sentence"),
     [
         (lambda: report(shop_run(slow_ms=0, error_share=0)), "Pass", "No lasting deviation from the baseline was seen"),
-        (lambda: report(slo=None), "Degraded", "Users felt the fault; no objective was broken"),
+        (lambda: report(slo=None), "Degraded", "Users felt the fault. It showed"),
         (
             lambda: report(shop_run(None, length=60), fault=None),
             "Inconclusive",
-            "there was no fault window while the load ran",
+            "There was no fault while the load ran",
         ),
-        (lambda: report(proven=False), "Inconclusive", "the load was not proven before the fault"),
+        (lambda: report(proven=False), "Inconclusive", "No requests were verified before the fault began"),
         (lambda: report(shop_run(length=112)), "Fail", "not within the run"),
         (lambda: report(iter([])), "Inconclusive", "the result file holds no samples"),
         (
@@ -187,6 +187,20 @@ def test_what_is_not_known_is_said_and_never_a_zero(
     assert browser.complaints() == []
 
 
+def test_of_an_older_run_it_is_not_said_that_it_withstood_a_fault_nobody_reported(
+    browser: Browser, tmp_path: Path
+) -> None:
+    document = report(shop_run(slow_ms=0, error_share=0))
+    show(browser, tmp_path, document)
+    assert "The service withstood the fault." in browser.text
+    document["results"]["faultWindow"] |= {"startFrom": "FAULT_WINDOW_OPEN", "endFrom": "EXPERIMENT_FINISHED"}
+    del document["results"]["verdict"]["basis"]
+    show(browser, tmp_path, document)
+    assert browser.look(".verdict-word").text == "Pass"
+    assert "withstood the fault" not in browser.text
+    assert "nobody reported when the fault began and ended" in browser.text
+
+
 def test_the_language_follows_the_reader_and_can_be_switched(browser: Browser, tmp_path: Path) -> None:
     document = report()
     show(browser, tmp_path, document)
@@ -198,6 +212,10 @@ def test_the_language_follows_the_reader_and_can_be_switched(browser: Browser, t
     assert browser.run("return document.documentElement.lang") == "zh-CN"
     assert browser.focused == "中文"
     assert "故障一开始即显现" in browser.text
+    reasons = browser.look(".reasons").text
+    assert "SLO 上限" in reasons
+    assert "the slo allows" not in reasons
+    assert "由平台上报" in browser.look(".verdict-basis").text
     assert browser.run("return document.querySelectorAll('canvas').length") == 4
     assert browser.accessibility_faults() == []
     browser.shoot("report-fail-chinese")
