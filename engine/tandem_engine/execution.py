@@ -49,6 +49,8 @@ class EndCause(StrEnum):
     SHUTDOWN = "SHUTDOWN"
     SET_UP = "SET_UP"
     TEAR_DOWN = "TEAR_DOWN"
+    RESULT_SIZE = "RESULT_SIZE"
+    DISK_FULL = "DISK_FULL"
 
 
 class Dashboard(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tandem_engine.execution import EndCause
 from tandem_engine.faults import BadArgument, Full
 from tandem_engine.settings import bytes_of_heap
 
@@ -32,6 +33,17 @@ def check_heap(heap_size: str, jvm_args: Mapping[str, str], most: int) -> None:
     for field, size in given.items():
         if bytes_of_heap(size) > most:
             raise BadArgument(f"{field} must be at most {most // 1024**2}m on this engine, not {size}")
+
+
+def no_more_room(results: Path, most: int, least_free: int) -> EndCause | None:
+    """Why a run must end for want of room: its result file beyond ``most`` bytes, or less than ``least_free`` left.
+
+    Raises OSError.
+    """
+    if results.exists() and results.stat().st_size > most:
+        return EndCause.RESULT_SIZE
+    # What else its plan writes fills the disk as well.
+    return EndCause.DISK_FULL if shutil.disk_usage(results.parent).free < least_free else None
 
 
 def check_disk(directory: Path, least: int) -> None:

@@ -19,6 +19,7 @@ from tandem_engine.execution import Dashboard, EndCause, Execution, ExecutionFil
 from tandem_engine.generator_health import GC_LOG, GeneratorWatch, gc_log_arguments
 from tandem_engine.jmeter_home import JMeter
 from tandem_engine.jtl import JtlFollower, trim_to_whole_records
+from tandem_engine.limits import no_more_room
 from tandem_engine.live_figures import Totals
 from tandem_engine.moments import now_ms
 from tandem_engine.plan_groups import as_groups
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 _WATCH_EVERY: Final = 0.1
 _FOLLOW_EVERY: Final = 0.5
 _SAVE_AGAIN_AFTER: Final = 5.0
+_LOOK_FOR_ROOM_EVERY: Final = 1.0
 # An engine that ends has 20 s for its runs.
 _TEAR_DOWN_AT_SHUTDOWN: Final = 8
 _OPEN_MODEL_WAIT_MS: Final = 1500
@@ -73,6 +75,7 @@ class Run:
         heap = bytes_of_heap(execution.request.heap_size)
         self._health = GeneratorWatch(heap, files.log, files.output, self._own_directory() / GC_LOG)
         self._followed_at = 0.0
+        self._room_seen_at = 0.0
         self._signs = RunSigns(files.output, files.log)
         self._until_cut = _OPEN_MODEL_WAIT_MS if _is_open_model(execution) else 0
         self._stopping: StopSequence | None = None
@@ -218,6 +221,7 @@ class Run:
         behind = self._follow()
         if self.execution.end_cause is None:
             self._keep_time_limits(behind)
+            self._keep_room()
         cause = self.execution.end_cause
         if cause is not None:
             self._stopping = self._stopping or self._stop_sequence(cause)
@@ -285,6 +289,17 @@ class Run:
             self.ask_to_end(EndCause.DURATION)
         elif first is None and age >= request.set_up_limit + self.execution.start_delay:
             self.ask_to_end(EndCause.SET_UP)
+
+    def _keep_room(self) -> None:
+        """End the run before it has filled the disk for all others. Raises OSError."""
+        if time.monotonic() - self._room_seen_at < _LOOK_FOR_ROOM_EVERY:
+            return
+        self._room_seen_at = time.monotonic()
+        settings = self._settings
+        # Half of what a start needs: a run that was let in is not ended by the next one's first bytes.
+        cause = no_more_room(self.files.jtl, settings.max_result_bytes, settings.min_free_bytes // 2)
+        if cause is not None:
+            self.ask_to_end(cause)
 
     def _close(self) -> None:
         """Read the rest, trim, decide the final status, and tell everybody."""
@@ -367,6 +382,8 @@ _WHY: Final = {
     EndCause.SHUTDOWN: "the engine is shutting down",
     EndCause.SET_UP: "no main thread group has sent anything within the set-up limit",
     EndCause.TEAR_DOWN: "the tear-down groups have had their time",
+    EndCause.RESULT_SIZE: "its result file is as large as the engine lets one grow",
+    EndCause.DISK_FULL: "the engine's disk is nearly full",
 }
 
 

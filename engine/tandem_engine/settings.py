@@ -20,7 +20,8 @@ class Settings:
 
     ``token`` is not read here (``bearer_token.take_token``). ``hosts``: further names by which it may be called. A
     ``max_heap`` that is
-    empty: as much as the machine has memory. ``min_free_bytes``: of the disk, for a run to start.
+    empty: as much as the machine has memory. ``min_free_bytes``: of the disk, for a run to start;
+    half of it for one to go on. ``max_result_bytes``: of one run's result file.
     ``containment``: whether runs get users of their own: ``auto`` where that can be, ``required`` or no start, ``off``.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     containment: str = "auto"
     max_heap: str = ""
     min_free_bytes: int = 512 * 1024 * 1024
+    max_result_bytes: int = 10 * 1024**3
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -58,6 +60,7 @@ class Settings:
             hosts=tuple(filter(None, (name.strip().lower() for name in _text(environment, "HOSTS", "").split(",")))),
             containment=_one_of(environment, "CONTAINMENT", default.containment, ("auto", "required", "off")),
             max_heap=_heap(environment, "MAX_HEAP", default.max_heap),
+            max_result_bytes=_integer(environment, "MAX_RESULT_BYTES", default.max_result_bytes, 1024, 1 << 49),
             min_free_bytes=_integer(environment, "MIN_FREE_BYTES", default.min_free_bytes, 0, 1 << 50),
         )
 

@@ -51,6 +51,10 @@ def decide(ending: Ending, request: ExecutionRequest) -> tuple[Status, str | Non
             return Status.STOPPED, "stopped because the engine was shut down"
         case EndCause.TIMEOUT:
             return Status.TIMEOUT, f"stopped at its timeout of {request.timeout} s"
+        case EndCause.RESULT_SIZE:
+            return Status.FAILED, "stopped because its result file is as large as the engine lets one grow"
+        case EndCause.DISK_FULL:
+            return Status.FAILED, "stopped because the engine's disk is nearly full"
         case EndCause.DURATION | EndCause.TEAR_DOWN | None if ending.broke is not None:
             return Status.FAILED, _joined(ending.broke, None if ending.out_of_memory else ending.reason)
         case EndCause.DURATION | EndCause.TEAR_DOWN if ending.totals.total > 0:

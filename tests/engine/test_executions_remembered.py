@@ -117,6 +117,8 @@ def _ending(
         (_ending(), None, Status.COMPLETED, None),
         (_ending(), 600, Status.COMPLETED, None),
         (_ending(EndCause.REQUESTED), None, Status.STOPPED, None),
+        (_ending(EndCause.DISK_FULL), None, Status.FAILED, "disk is nearly full"),
+        (_ending(EndCause.RESULT_SIZE), None, Status.FAILED, "as large as the engine lets one grow"),
         (_ending(EndCause.REQUESTED, -9), None, Status.STOPPED, None),
         (_ending(EndCause.REQUESTED, 143, samples=0), None, Status.STOPPED, None),
         (_ending(EndCause.SHUTDOWN), None, Status.STOPPED, "shut down"),

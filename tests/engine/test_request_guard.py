@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from tandem_engine import limits
 from tandem_engine.bearer_token import take_token
+from tandem_engine.execution import EndCause
 from tandem_engine.faults import BadArgument, Full
-from tandem_engine.limits import check_disk, check_heap
+from tandem_engine.limits import check_disk, check_heap, no_more_room
 from tandem_engine.request_guard import LOOPBACK_NAMES, is_loopback, refusal
 from tandem_engine.settings import SettingsError
 
@@ -171,6 +172,44 @@ def test_no_run_starts_on_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
     with pytest.raises(Full, match="MB free, a start needs") as caught:
         check_disk(tmp_path, 1 << 60)
     assert caught.value.retry_after == 60
+
+
+def test_a_run_goes_on_as_long_as_there_is_room(tmp_path: Path) -> None:
+    results = tmp_path / "results.jtl"
+    assert no_more_room(results, 10, 0) is None
+    results.write_bytes(b"0123456789")
+    assert no_more_room(results, 10, 0) is None
+    assert no_more_room(results, 9, 0) is EndCause.RESULT_SIZE
+    assert no_more_room(results, 10, 1 << 60) is EndCause.DISK_FULL
+
+
+def test_a_run_whose_results_grow_too_large_is_ended_and_says_so(
+    engine_on: Callable[..., EngineProcess], tmp_path: Path, sleep_plan: Path
+) -> None:
+    launcher = tmp_path / "bin" / "jmeter"
+    launcher.parent.mkdir()
+    launcher.write_text(_ENDLESS_LAUNCHER)
+    launcher.chmod(0o755)
+    engine = engine_on(tmp_path / "data", max_result_bytes="20000")
+    engine.forget_jmeter_home(path=str(launcher.parent))
+    with engine:
+        ended = engine.ended(engine.run(sleep_plan))
+        assert ended["status"] == "FAILED"
+        assert "as large as the engine lets one grow" in ended["errorMessage"]
+
+
+# Writes samples as JMeter does, without an end.
+_ENDLESS_LAUNCHER = r"""#!/bin/sh
+for argument; do
+    case "$before" in -l) results=$argument;; esac
+    before=$argument
+done
+printf 'timeStamp,elapsed,label,responseCode,success,threadName,allThreads\n' >"$results"
+while :; do
+    for _ in 1 2 3 4 5 6 7 8 9 10; do printf '%s000,1,a,200,true,Users 1-1,1\n' "$(date +%s)" >>"$results"; done
+    sleep 0.02
+done
+"""
 
 
 def test_an_engine_refuses_what_it_has_no_room_for(
