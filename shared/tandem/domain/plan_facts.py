@@ -89,12 +89,16 @@ class FileUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileFact:
-    """A file besides the plan, named in a value, or in a call of ``function`` (which JMeter looks up as it stands)."""
+    """A file besides the plan, named in a value, or in a call of ``function`` (which JMeter looks up as it stands).
+
+    ``linked``: where a data file has the last part of the name, the run reads that, wherever the plan looks for it.
+    """
 
     element: PlanElement
     use: FileUse
     file_name: str
     function: str | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,8 @@ class PlanFacts:
             self,
             targets=self.targets + fragment.targets,
             code=self.code + fragment.code,
-            files=self.files + fragment.files,
+            # Data files are linked into plans only; a fragment finds those whose names it says as they are.
+            files=self.files + tuple(replace(fact, linked=False) for fact in fragment.files),
             plugins=self.plugins + fragment.plugins,
             variables={
                 name: tuple(dict.fromkeys((*self.variables.get(name, ()), *fragment.variables.get(name, ()))))

@@ -99,7 +99,7 @@ def _judge_code(case: Case) -> None:
             message = f"{fact.what} (line {fact.element.line})."
             case.add(code, case.code_severity, fact.element, message, what=fact.what, line=fact.element.line)
     for odd in case.facts.odd:
-        message = f"No JMeter writes this: {odd.what} (line {odd.element.line})."
+        message = f"JMeter may take this for something else than it seems: {odd.what} (line {odd.element.line})."
         line = odd.element.line
         case.add(FindingCode.ODD_STRUCTURE, case.code_severity, odd.element, message, what=odd.what, line=line)
     for unlisted in case.facts.unlisted if case.denies_code else ():

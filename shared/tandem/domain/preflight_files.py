@@ -39,8 +39,8 @@ def _judge_data_file(case: Case, fact: FileFact) -> None:
             what="its file",
             shown=shown,
         )
-    elif name not in case.data_files:
-        _missing(case, fact, name)
+    elif not _goes_along(case, fact):
+        _missing(case, fact, name if fact.linked else fact.file_name)
 
 
 def _missing(case: Case, fact: FileFact, name: str) -> None:
@@ -53,12 +53,18 @@ def _missing(case: Case, fact: FileFact, name: str) -> None:
     case.add(FindingCode.DATA_FILE_MISSING, severity, fact.element, message, file=name[:SHOWN])
 
 
+def _goes_along(case: Case, fact: FileFact) -> bool:
+    """Whether what is read is certainly a data file, which lies beside the plan under its own name."""
+    name = data_file_name(fact.file_name) if fact.linked else fact.file_name.removeprefix("./")
+    return name in case.data_files
+
+
 def _judge_read(case: Case, fact: FileFact) -> None:
     name = fact.file_name.removeprefix("./")
     if fact.function == "__CSVRead" and name.startswith("*"):
         # Another name for a file that some call opens by its own.
         return
-    if name in case.data_files:
+    if _goes_along(case, fact):
         return
     plain = _WITHIN_THE_RUN.fullmatch(name) is not None and "/" not in name
     if plain:
@@ -80,9 +86,9 @@ def _judge_written(case: Case, fact: FileFact) -> None:
 
 def _judge_include(case: Case, fact: FileFact) -> None:
     """A fragment among the data files was read with the plan, and what it holds is judged as the plan is."""
-    name = fact.file_name.removeprefix("./")
-    if name in case.data_files:
+    if _goes_along(case, fact):
         return
+    name = fact.file_name.removeprefix("./")
     shown = fact.file_name[:SHOWN]
     if case.properties is None:
         message = (

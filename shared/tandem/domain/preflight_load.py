@@ -135,12 +135,10 @@ def _judge_ramp_up(case: Case, group: ThreadGroupFact) -> None:
     if case.shape is None or ramp_up is None or ramp_up <= max(case.shape.ramp_up_sec, 1):
         return
     message = (
-        f"It starts its threads over {ramp_up} s by itself, not over the definition's {case.shape.ramp_up_sec} s: "
-        "give the definition the same rampUp, so that the warm-up is not taken for the baseline."
+        f"It starts its threads over {ramp_up} s by itself, not over the definition's {case.shape.ramp_up_sec} s; "
+        "the warm-up lasts as long as that."
     )
-    case.add(
-        FindingCode.OWN_RAMP_UP, Severity.WARN, group.element, message, rampUp=ramp_up, asked=case.shape.ramp_up_sec
-    )
+    case.add(FindingCode.OWN_RAMP_UP, Severity.OK, group.element, message, rampUp=ramp_up, asked=case.shape.ramp_up_sec)
 
 
 def heap_findings(policy: PreflightPolicy, shape: LoadShape) -> list[Finding]:

@@ -101,6 +101,7 @@ def shape_of(definition: LoadTestDefinition, duration_sec: int | None = None, en
         ramp_up_sec=definition.ramp_up,
         duration_sec=duration_sec,
         engines=engines,
+        respect_loops=definition.respect_loops,
         heap_size=definition.heap_size,
     )
 

@@ -98,3 +98,29 @@ def test_what_only_bears_the_name_of_an_archive_is_refused(api: Api) -> None:
     answer = uploaded(PLAN)
     assert answer.status == 422
     assert "no ZIP archive" in answer.text
+
+
+FRAGMENT = b"""<jmeterTestPlan version="1.2"><hashTree><TestPlan guiclass="g" testname="L"/><hashTree>
+<TestFragmentController guiclass="g" testname="F"/><hashTree>%s</hashTree></hashTree></hashTree></jmeterTestPlan>"""
+SCRIPT = b'<BeanShellSampler guiclass="g" testname="script"/><hashTree/>'
+DEBUG = b'<DebugSampler guiclass="g" testname="debug"/><hashTree/>'
+
+
+def test_a_fragment_goes_along_as_a_data_file_and_is_judged_with_the_plan(
+    api: Api, settings: pytest.MonkeyPatch
+) -> None:
+    from tandem import bootstrap
+
+    settings.setenv("TANDEM_PREFLIGHT_CODE", "deny")
+    bootstrap.reset()
+    text = (PLANS / "with_include.jmx").read_text(encoding="utf-8").replace("/data/common/", "common/")
+    plan = uploaded(text.encode(), "plan.jmx").result["uploadPath"]
+    fields = {"endpoint": "http://127.0.0.1", "entry": "JMX", "contentRef": plan}
+
+    alone = api.post("create_load_test_definition", name="alone", **fields)
+    assert "EXTERNAL_PLAN" in alone.text
+    for name, below, status in (("good", DEBUG, 200), ("bad", SCRIPT, 422)):
+        fragment = api.upload_data(FRAGMENT % below, "login.jmx").result["uploadPath"]
+        answer = api.post("create_load_test_definition", name=name, dataFiles=[fragment], **fields)
+        assert answer.status == status, answer.text
+    assert "CODE_ELEMENT" in answer.text

@@ -61,6 +61,7 @@ IF = value("IfController.condition", "java.lang.Runtime.getRuntime()")
         plan(element("DebugSampler", attributes='defined-in="a"')),
         plan(tree=' reference="../x"'),
         plan(root=' class="BeanShellSampler"'),
+        plan().replace(b'version="1.2"', b'version="1.0"'),
         # c: an element with code inside another one.
         plan(group=f'<elementProp name="ThreadGroup.main_controller" elementType="IfController">{IF}</elementProp>'),
         plan(group=row("org.apache.jmeter.control.IfController", IF)),
@@ -210,6 +211,15 @@ def test_a_plan_that_says_odd_things_is_a_warning_where_code_is_only_warned_of()
     (finding,) = report_on(odd, PreflightPolicy()).findings
     assert (finding.code, finding.severity) == (FindingCode.ODD_STRUCTURE, Severity.WARN)
     assert "the attribute reference" in finding.message
+
+
+def test_a_file_that_a_fragment_reads_by_another_name_than_a_data_files_is_denied() -> None:
+    reads = element("CSVDataSet", value("filename", "/proc/1/environ") + value("variableNames", "a"))
+    fragment = read_plan([plan(reads)], fragment=True)
+    facts = read_plan([plan()]).including(fragment)
+    report = judge(facts, DENY, PROPERTIES, "http://127.0.0.1", ("environ",))
+    assert report.status is Severity.DENY
+    assert judge(read_plan([plan(reads)]), DENY, PROPERTIES, "http://127.0.0.1", ("environ",)).denials == ()
 
 
 def test_a_fragment_that_goes_along_is_judged_like_the_plan() -> None:

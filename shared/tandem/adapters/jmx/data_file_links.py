@@ -52,6 +52,11 @@ _READ_ANYWHERE = frozenset(
 _READ_IN = {"filename": ("CSVDataSet", "RandomCSVDataSetConfig", "JSR223", "BSF", "BeanShell")}
 
 
+def names_a_linked_file(name: str, kind: str) -> bool:
+    """Whether a property of that name, in an element of that kind, names a file that is linked here."""
+    return name in _READ_ANYWHERE or kind.startswith(_READ_IN.get(name, ("(none)",)))
+
+
 class _FileNameFinder:
     """See ``XmlHandler``."""
 
@@ -93,8 +98,7 @@ class _FileNameFinder:
         self._depth -= 1
 
     def _names_a_file(self, name: str) -> bool:
-        kinds = _READ_IN.get(name, ())
-        return name in _READ_ANYWHERE or bool(kinds and self._elements and self._elements[-1][1].startswith(kinds))
+        return names_a_linked_file(name, self._elements[-1][1] if self._elements else "")
 
     def _note_content(self, offset: int) -> None:
         # The first thing after the start tag tells where the content begins; expat does not tell where a tag ends.

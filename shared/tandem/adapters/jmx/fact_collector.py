@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from tandem.adapters.jmx.data_file_links import names_a_linked_file
 from tandem.adapters.jmx.harmless import (
     CHECKED_VALUES,
     HARMLESS_ELEMENTS,
@@ -372,10 +373,12 @@ class FactCollector:
             for name, use in _FILE_VALUES.items():
                 file_name = values.get(name, "").strip()
                 if element.kind == "CSVDataSet" and name == "filename":
-                    self._add(self._files, FileFact(where, FileUse.CSV_DATA, file_name))
+                    self._add(self._files, FileFact(where, FileUse.CSV_DATA, file_name, linked=True))
                 elif file_name:
                     written = name == "filename" and element.kind.endswith("Collector")
-                    self._add(self._files, FileFact(where, FileUse.WRITE if written else use, file_name))
+                    linked = names_a_linked_file(name, element.kind)
+                    use_of = FileUse.WRITE if written else use
+                    self._add(self._files, FileFact(where, use_of, file_name, linked=linked))
 
     def _collect_targets(self, element: ReadElement, where: PlanElement) -> None:
         values = element.values

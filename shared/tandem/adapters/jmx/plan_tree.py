@@ -169,6 +169,9 @@ class PlanTreeHandler:
         # JMeter 2.1 and older wrote texts URL-encoded, and later ones still decode them (ConversionHelp.decode).
         self._url_encoded = attributes.get("version") == "1.0"
         self._odd_outside("jmeterTestPlan", attributes, shape.DOCUMENT_ATTRIBUTES, line)
+        if self._url_encoded:
+            element = ReadElement(tag, tag, "", line, tag, "", disabled=False)
+            self._visitor.odd(element, "the URL encoding of JMeter 2.1 (version 1.0); save the plan with a newer one")
 
     def _start_tree(self, tag: str, attributes: dict[str, str], line: int) -> None:
         if simple_name(attributes.get("class", tag)) not in {"hashTree", "HashTree", "ListedHashTree"}:
