@@ -12,14 +12,19 @@ _SAMPLES_A_SECOND = 1_000
 _LABELS = ("GET /catalogue", "GET /product", "POST /cart", "POST /checkout", "GET /order")
 _ROWS_A_WRITE = 100_000
 _SHAPES = 4_096
+_SET_UP_EVERY = 50
+_LONG_MESSAGE_EVERY = 100_000
+_LONG_MESSAGE = '{""error"": ""no stock"", ""trace"": ""at Shop.order\n""}' * 18_000
+_LONG_ROW = f',POST /order,500,"{_LONG_MESSAGE}",Shoppers 1-1,text,false,,99,99,100,100,null,9,0,0\n'
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is in the file: its size, and how often each latency (ms) occurs."""
+    """What is in the file: its size, and how often each latency (ms) of the load occurs."""
 
     bytes: int
     errors: int
+    set_up: int
     counts: dict[int, int]
 
     def percentile(self, wanted: int) -> int:
@@ -34,12 +39,16 @@ class Written:
 
 
 def write_result_file(path: Path, samples: int) -> Written:
-    """Write a run whose latencies grow worse in its course, as they do under a fault; one in fifty fails."""
+    """Write a run whose latencies grow worse in its course, as they do under a fault; one in fifty fails.
+
+    Between them are as many requests of a set-up thread group as one in _SET_UP_EVERY, and one in _LONG_MESSAGE_EVERY
+    failed with a message of a megabyte.
+    """
     chance = random.Random(_SEED)  # noqa: S311 - not for secrets
     shapes = [_shape(chance) for _ in range(_SHAPES)]
     latencies = [max(1, int(chance.lognormvariate(4.4, 0.6))) for _ in range(_SHAPES - 1)]
     counts: dict[int, int] = {}
-    errors = 0
+    errors = set_up = 0
     with path.open("wb") as file:
         file.write((",".join(DEFAULT_HEADER) + "\n").encode())
         for begin in range(0, samples, _ROWS_A_WRITE):
@@ -51,8 +60,15 @@ def write_result_file(path: Path, samples: int) -> Written:
                 errors += failed
                 start = _BEGAN_MS + number * 1_000 // _SAMPLES_A_SECOND
                 rows.append(f"{start},{elapsed}{middle}{elapsed}{end}")
+                if number % _SET_UP_EVERY == 0:
+                    set_up += 1
+                    rows.append(f"{start},{elapsed * 20},login,200,OK,Prepare 1-1,text,true,,99,99,1,1,null,9,0,0\n")
+                if number % _LONG_MESSAGE_EVERY == _LONG_MESSAGE_EVERY - 1:
+                    counts[elapsed] += 1
+                    errors += 1
+                    rows.append(f"{start},{elapsed}{_LONG_ROW}")
             file.write("".join(rows).encode())
-    return Written(path.stat().st_size, errors, counts)
+    return Written(path.stat().st_size, errors, set_up, counts)
 
 
 def _shape(chance: random.Random) -> tuple[bool, str, str]:

@@ -11,13 +11,18 @@ def make_analysis() -> Callable[[str], dict[str, object]]:
     from tandem.adapters.jtl.reader import read_jtl
     from tandem.domain.analysis import analyse
     from tandem.domain.samples import AnalysisPlan
+    from tandem_samples import GroupKind, ThreadGroup, ThreadGroups
+
+    groups = [ThreadGroup("Prepare", GroupKind.SETUP), ThreadGroup("Shoppers", GroupKind.MAIN)]
 
     def work(path: str) -> dict[str, object]:
-        found = analyse(read_jtl, [_pieces(path)], AnalysisPlan())
+        found = analyse(read_jtl, [_pieces(path)], AnalysisPlan(groups=ThreadGroups(groups)))
         latency = found.summary.latency
         return {
             "samples": found.summary.samples,
             "errors": found.summary.errors,
+            "set_up": 0 if found.set_up is None else found.set_up.samples,
+            "skipped": found.counted.skipped,
             "percentiles": {50: latency.p50, 90: latency.p90, 95: latency.p95, 99: latency.p99},
             "labels": len(found.labels),
         }
