@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tandem.adapters.jtl import array_counter, interner, kinds, reader, row_counter
+from tandem.adapters.jtl import array_counter, group_codes, interner, kinds, reader, row_counter
 from tandem.adapters.jtl.column_reading import ColumnReading
 from tandem.adapters.jtl.reader import read_jtl, read_with
 from tandem.adapters.jtl.row_reading import RowReading
@@ -152,16 +152,17 @@ def outcome(read: Any, chunks: list[bytes], plan: AnalysisPlan) -> object:
 
 
 @settings(max_examples=150, deadline=None)
-@given(files(), st.lists(st.floats(0, 1), max_size=4), st.sampled_from([16, 100, 1000]))
-@example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b"\n1,2,c\n', [0.6], 16)
-@example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b\n1,2,c\n', [], 100)
-@example(b'timeStamp,elapsed,label\n1,2,a\n1,2,"', [], 100)
+@given(files(), st.lists(st.floats(0, 1), max_size=4), st.sampled_from([16, 100, 1000]), st.sampled_from([0, 2, 1000]))
+@example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b"\n1,2,c\n', [0.6], 16, 0)
+@example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b\n1,2,c\n', [], 100, 0)
+@example(b'timeStamp,elapsed,label\n1,2,a\n1,2,"', [], 100, 0)
 def test_any_file_in_any_pieces_gives_what_the_csv_module_gives_of_the_whole(
-    data: bytes, places: list[float], piece_bytes: int
+    data: bytes, places: list[float], piece_bytes: int, few_threads: int
 ) -> None:
     whole = outcome(by_rows, [data], PLAN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "PIECE_BYTES", piece_bytes)
+        patch.setattr(group_codes, "_FEW_THREADS", few_threads)
         assert outcome(by_rows, cut(data, places), PLAN) == whole
         assert outcome(by_columns, cut(data, places), PLAN) == whole
 
@@ -260,7 +261,9 @@ def test_parts_met_late_are_read_in_order_from_there_on(monkeypatch: pytest.Monk
     assert found["overall"]["samples"] == 121
 
 
-def test_threads_of_any_number_are_told_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 100, 1000])
+def test_threads_of_any_number_are_told_the_fast_way(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_codes, "_FEW_THREADS", few)
     readings: list[ColumnReading] = []
 
     def noted(plan: AnalysisPlan) -> ColumnReading:

@@ -12,7 +12,7 @@ from tandem_samples import GroupKind
 from tandem.adapters.jtl.column_block import ColumnBlock
 from tandem.adapters.jtl.column_table import Flags, Integers
 from tandem.adapters.jtl.group_codes import GROUP_CODES, UNTOLD, is_main
-from tandem.adapters.jtl.kinds import NO_LABEL_OF_LOAD, OTHER_LABEL, ErrorKinds, Labels
+from tandem.adapters.jtl.kinds import OTHER_LABEL, ErrorKinds, Labels
 from tandem.adapters.jtl.layout import DEFAULT_LAYOUT, Layout, Told, told_by
 from tandem.domain.phases import phase_cuts
 from tandem.domain.samples import AnalysisPlan, CountedSamples, Group, PhaseName, epoch_ms, seconds_before_fault
@@ -215,14 +215,17 @@ class ArrayCounter:
             block.sent,
             block.threads,
         )
-        if block.label is not None:
-            self._count_labels(rows, block.label)
-        group = block.group
-        if block.no_request is not None:
-            rows = rows.where(~block.no_request)
-            group = None if group is None else group[~block.no_request]
-        if group is not None:
-            rows = self._only_load(rows, group)
+        label, no_request = block.label, block.no_request
+        if block.group is not None:
+            load = self._count_others(rows, block.group, no_request)
+            rows = rows.where(load)
+            label = None if label is None else label[load]
+            no_request = None if no_request is None else no_request[load]
+        if label is not None and len(label):
+            self._tally(self._label_totals, label, rows)
+            self._label_counts.add(label, rows.elapsed)
+        if no_request is not None:
+            rows = rows.where(np.flatnonzero(~no_request))
         if not len(rows.start):
             return
         self._first_start = min(self._first_start, int(rows.start.min()))
@@ -274,24 +277,18 @@ class ArrayCounter:
             groups_known=groups_known,
         )
 
-    def _count_labels(self, rows: _Rows, label: Integers) -> None:
-        of_load = label != NO_LABEL_OF_LOAD
-        if not of_load.all():
-            rows, label = rows.where(of_load), label[of_load]
-        if len(label):
-            self._tally(self._label_totals, label, rows)
-            self._label_counts.add(label, rows.elapsed)
-
-    def _only_load(self, rows: _Rows, group: Integers) -> _Rows:
-        """The rows of main groups; those of others are counted by themselves."""
-        self._untold += int(np.count_nonzero(group == UNTOLD))
+    def _count_others(self, rows: _Rows, group: Integers, no_request: Flags | None) -> Integers:
+        """Count the requests of other groups by themselves, and those of no group; which rows are of main groups."""
         load = is_main(group)
-        if load.all():
-            return rows
-        others = rows.where(~load)
-        self._tally(self._other_totals, group[~load], others)
-        self._other_counts.add(group[~load], others.elapsed)
-        return rows.where(load)
+        untold, others = group == UNTOLD, ~load
+        if no_request is not None:
+            untold, others = untold & ~no_request, others & ~no_request
+        self._untold += int(np.count_nonzero(untold))
+        chosen = np.flatnonzero(others)
+        if len(chosen):
+            self._tally(self._other_totals, group[chosen], rows.where(chosen))
+            self._other_counts.add(group[chosen], rows.elapsed[chosen])
+        return np.flatnonzero(load)
 
     def _other_group(self, kind: GroupKind, told: Told) -> Group | None:
         code = GROUP_CODES.index(kind)

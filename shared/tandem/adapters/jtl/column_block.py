@@ -10,7 +10,7 @@ import numpy as np
 from tandem_samples import TRANSACTION_MESSAGE, GroupKind, SampleKind, SampleSorter
 
 from tandem.adapters.jtl.column_table import PADDING, Flags, Integers, Table, numbers, split_table
-from tandem.adapters.jtl.group_codes import GROUP_CODES, code_of, group_codes, is_main
+from tandem.adapters.jtl.group_codes import GROUP_CODES, GroupTeller, code_of, is_main
 from tandem.adapters.jtl.interner import Fields, Interner
 from tandem.adapters.jtl.kinds import NO_LABEL_OF_LOAD, ErrorKinds, Labels
 from tandem.adapters.jtl.layout import Layout
@@ -64,7 +64,8 @@ class Found:
     def begin_file(self) -> None:
         self.sorter.begin_file()
         # What they remember is told by the columns of one file.
-        self.label_interner, self.error_interner, self.group_interner = Interner(), Interner(), Interner()
+        self.label_interner, self.error_interner = Interner(), Interner()
+        self.groups = GroupTeller(self.sorter.groups)
 
 
 class _ReadAsRows(Exception):
@@ -99,7 +100,7 @@ def split_columns(data: bytes, layout: Layout, found: Found) -> tuple[ColumnBloc
         if failed is None:
             return None
     transaction = None if layout.message is None else _transactions(table, layout.message)
-    group = group_codes(table, layout, found.sorter.groups, found.group_interner)
+    group = found.groups.codes(table, layout)
     try:
         label = _label_ids(table, layout, transaction, group, found)
     except _ReadAsRows:
@@ -172,7 +173,7 @@ def _label_ids(
     if column is None:
         return None
     sorter = found.sorter
-    empty = None if layout.message is None else _empty(table, layout.message)
+    message = layout.message
     # Told to the sorter at the end: rows that are read one by one after all must not know what comes behind them.
     transactions = set[str]()
 
@@ -183,7 +184,8 @@ def _label_ids(
         if is_transaction:
             transactions.add(label)
         else:
-            is_cut = empty is not None and empty[row] and (label in transactions or sorter.was_transaction(label))
+            was_transaction = label in transactions or sorter.was_transaction(label)
+            is_cut = was_transaction and message is not None and not table.text(message, row)
             if is_cut or sorter.would_have_parts(label):
                 raise _ReadAsRows
             sorter.saw_request(label, kind)
@@ -193,7 +195,8 @@ def _label_ids(
     if group is not None:
         marks = 2 * group if marks is None else 2 * group + marks
     ids = found.label_interner.ids(Fields(table.data, table.words, [table.field(column)], marks), id_of)
-    if empty is not None and (transactions or sorter.saw_transactions):
+    if message is not None and (transactions or sorter.saw_transactions):
+        empty = _empty(table, message)
         _refuse_cut_transactions(ids, empty if transaction is None else empty & ~transaction, transactions, found)
     for name in transactions:
         sorter.saw_transaction(name)

@@ -1,7 +1,7 @@
 """Which kind of thread group each row of a table comes from, told by its thread's name without looking at each name.
 
-All threads of a group share the name up to ``<group number>-<thread number>``: only these distinct beginnings are
-looked at, of which there are as many as groups.
+Of few threads each distinct name is looked at once. Where there are many (an open model makes one for each arrival)
+only the distinct beginnings up to ``<group number>-<thread number>`` are, of which there are as many as groups.
 """
 
 import numpy as np
@@ -17,6 +17,8 @@ GROUP_CODES = (GroupKind.MAIN, GroupKind.SETUP, GroupKind.TEARDOWN, GroupKind.MA
 """The kind of group by its code; UNTOLD is one of a thread that fits no group of the plan."""
 
 _ZERO, _NINE, _DASH, _SPACE, _QUOTE = (ord(sign) for sign in '09- "')
+_MAIN_CODES = np.array([kind is GroupKind.MAIN for kind in GROUP_CODES], np.bool_)
+_FEW_THREADS = 1000
 _LONGEST_NUMBERS = 2 * 10 + 2  # the space, two numbers of at most ten digits and a dash
 
 
@@ -27,29 +29,42 @@ def code_of(sample: SortedSample) -> int:
 
 def is_main(codes: Integers) -> Flags:
     """Which rows are of main groups, or of none that is known."""
-    found: Flags = codes % UNTOLD == 0
+    found: Flags = _MAIN_CODES[codes]
     return found
 
 
-def group_codes(table: Table, layout: Layout, groups: ThreadGroups, interner: Interner) -> Integers | None:
-    """The code of each row; None when all are of main groups, and without groups or names of threads."""
-    column = layout.thread_name
-    if not groups.known or column is None:
-        return None
-    start, end = table.field(column)
-    quoted = table.codes[start] == _QUOTE
-    name_end = _without_numbers(table, start + quoted, end - quoted)
-    told = np.flatnonzero(name_end >= 0)
+class GroupTeller:
+    """Tells the groups of one file's rows."""
 
-    def code(position: int) -> int:
-        name = decoded(table.text(column, int(told[position])))
-        kind, matched = groups.kind_of(name)
+    def __init__(self, groups: ThreadGroups) -> None:
+        self._groups = groups
+        self._threads, self._names = Interner(), Interner()
+        self._threads_met = 0
+
+    def codes(self, table: Table, layout: Layout) -> Integers | None:
+        """The code of each row; None when all are of main groups, and without groups or names of threads."""
+        column = layout.thread_name
+        if not self._groups.known or column is None:
+            return None
+        start, end = table.field(column)
+        if self._threads_met <= _FEW_THREADS:
+            codes = self._threads.ids(
+                Fields(table.data, table.words, [(start, end)], None), lambda row: self._code(table, column, row)
+            )
+        else:
+            codes = np.full(len(start), UNTOLD, np.int64)
+            quoted = table.codes[start] == _QUOTE
+            name_end = _without_numbers(table, start + quoted, end - quoted)
+            told = np.flatnonzero(name_end >= 0)
+            if len(told):
+                names = Fields(table.data, table.words, [(start[told], name_end[told])], None)
+                codes[told] = self._names.ids(names, lambda place: self._code(table, column, int(told[place])))
+        return codes if codes.any() else None
+
+    def _code(self, table: Table, column: int, row: int) -> int:
+        self._threads_met += 1
+        kind, matched = self._groups.kind_of(decoded(table.text(column, row)))
         return GROUP_CODES.index(kind) if matched else UNTOLD
-
-    codes = np.full(len(start), UNTOLD, np.int64)
-    if len(told):
-        codes[told] = interner.ids(Fields(table.data, table.words, [(start[told], name_end[told])], None), code)
-    return codes if codes.any() else None
 
 
 def _without_numbers(table: Table, start: Integers, end: Integers) -> Integers:
