@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from tandem_engine.request_guard import LOOPBACK_NAMES, refusal
 from werkzeug.serving import make_server
 
 from local import stepfunctions_patches
@@ -59,8 +61,8 @@ class AwsServices:
         self._server: Any = None
         self._thread: threading.Thread | None = None
 
-    def start(self, listener: socket.socket, pace: Pace, mirror: ObjectMirror) -> None:
-        """Empties moto, makes the template's resources, and serves."""
+    def start(self, listener: socket.socket, pace: Pace, mirror: ObjectMirror, pages: Collection[str]) -> None:
+        """Empties moto, makes the template's resources, and serves; of all pages only those of ``pages``."""
         self._replacements.replace_items(
             default_user_config, {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
         )
@@ -84,7 +86,12 @@ class AwsServices:
         application = DomainDispatcherApplication(create_backend_app)
         host, port = listener.getsockname()[:2]
         self._server = make_server(
-            host, port, application, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
+            host,
+            port,
+            _guarded(application, pages),
+            threaded=True,
+            request_handler=MotoRequestHandler,
+            fd=listener.fileno(),
         )
         self._server.socket.listen(1024)
         self._thread = threading.Thread(
@@ -178,6 +185,21 @@ class AwsServices:
         }
         name = "Step Functions Execution Status Change"
         self._bus.publish("default", aws_event("aws.states", name, detail, [execution.execution_arn]))
+
+
+def _guarded(application: Any, pages: Collection[str]) -> Any:
+    """moto believes every signature and lets every page call: one of another site could put events on the bus."""
+
+    def guarded(environment: dict[str, Any], start_response: Any) -> Any:
+        reason = refusal(
+            environment.get("HTTP_HOST", ""), environment.get("HTTP_ORIGIN"), LOOPBACK_NAMES, frozenset(pages)
+        )
+        if reason is None:
+            return application(environment, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"Forbidden: {reason}".encode()]
+
+    return guarded
 
 
 def _forget_everything() -> None:

@@ -192,7 +192,7 @@ class LocalStack:
         self._part("functions", runtime.load)
         if settings.plain_log:
             show_functions_plainly()
-        self._part("aws", lambda: aws.start(aws_listener, pace, mirror))
+        self._part("aws", lambda: aws.start(aws_listener, pace, mirror, self._pages()))
         _expire_objects(mirror, timers)
         keep_box_login(self.client("secretsmanager"), settings.variables)
         pollers = QueuePollers(template, runtime)
@@ -207,6 +207,10 @@ class LocalStack:
     def more_engines(self) -> dict[str, str]:
         """The URLs of the engines that were started beside the first one, by name."""
         return {f"engine-{number}": engine.url for number, engine in enumerate(self._engines[1:], 2)}
+
+    def _pages(self) -> set[str]:
+        """From where our own pages send files to S3, by either name of this machine."""
+        return {self.api_url, self.api_url.replace("127.0.0.1", "localhost")}
 
     def _new_engine(self, number: int) -> EngineProcess:
         """The engines lie on ports next to each other, or on free ones, each with a directory of its own."""

@@ -194,6 +194,13 @@ def test_a_page_of_another_site_reaches_no_function(stack: LocalStack, headers: 
     assert response.json()["message"].startswith("Forbidden: ")
 
 
+def test_a_page_of_another_site_reaches_no_aws_service(stack: LocalStack) -> None:
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+        assert httpx.get(stack.aws_url + "/moto-api/data.json", headers=headers).status_code == 403
+    for origin in (stack.api_url, stack.api_url.replace("127.0.0.1", "localhost"), stack.aws_url):
+        assert httpx.get(stack.aws_url + "/moto-api/data.json", headers={"Origin": origin}).status_code == 200
+
+
 def test_the_pages_of_the_stack_itself_may_call_it(stack: LocalStack) -> None:
     assert echo(stack, headers={"Origin": stack.api_url})["headers"]["origin"] == stack.api_url
     port = stack.api_url.rpartition(":")[2]
