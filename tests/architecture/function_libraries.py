@@ -18,6 +18,7 @@ LIBRARIES_OF_ADAPTER = {
     "tandem.adapters.jmx": set(),
     "tandem.adapters.jtl": set(),
     "tandem.adapters.pages": set(),
+    "tandem.adapters.zip_archive": set(),
 }
 # pydantic loads itself only when a model is made.
 STATEMENT_OF = {

@@ -58,7 +58,7 @@ def parts_of_domain(modules: Iterable[str]) -> set[str]:
 
 
 def libraries(modules: Iterable[str]) -> set[str]:
-    own = {"tandem", "functions", "__main__", "__mp_main__"}
+    own = {"tandem", "tandem_samples", "functions", "__main__", "__mp_main__"}
     found = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names) - own
     return {name for name in found if not name.startswith("_")}
 
