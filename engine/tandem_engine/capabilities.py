@@ -16,8 +16,12 @@ from tandem_engine import __version__
 from tandem_engine.class_files import ClassFile, class_names_of, classes_of
 from tandem_engine.jmeter_home import JMeter, java_version
 
-FEATURES: Final[tuple[str, ...]] = ("capabilities",)
-"""What the engine does beyond the first contract, by a word for each: a client looks here before it relies on one."""
+FEATURES: Final = ("capabilities", "durations", "files", "generator-health", "recent-figures")
+"""What the engine does beyond the first contract, by a word for each: a client looks here before it relies on one.
+
+durations: the main groups of every kind last ``duration`` from their first sample. files: a start names files to lie
+beside the plan. generator-health, recent-figures: members ``generator`` and ``recent`` of the metrics.
+"""
 
 _ELEMENT: Final = "org.apache.jmeter.testelement.TestElement"
 _FUNCTION: Final = "org.apache.jmeter.functions.Function"
