@@ -49,7 +49,10 @@ class DataRoot:
             *(self.results, self.reports, self.cache),
         ):
             directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.path / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Who can open it can hold it, and so keep the next engine from starting; earlier ones let everybody.
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

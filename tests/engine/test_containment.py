@@ -75,7 +75,7 @@ def test_a_plan_sees_nothing_of_the_engine_and_of_other_runs(contained: EnginePr
     closed = [
         *(results / name for name in ("results.jtl", "jmeter.log", "jmeter.out", "execution.json", "events.jsonl")),
         *(data, data / "results", data / "uploads", data / "uploads" / "testplans", data / "work", data / "reports"),
-        *(work, work.parent, results, data / "engine.lock.none"),
+        *(work, work.parent, results, data / "engine.lock"),
         *(Path(f"/proc/{contained.pid}/{name}") for name in ("environ", "maps", "fd")),
         *(Path(f"/proc/{pid}/{name}") for name in ("environ", "maps")),
     ]
@@ -214,7 +214,14 @@ def test_a_run_reaches_nothing_but_its_own(spying: EngineProcess, sleep_plan: Pa
     closed = [
         *(results / name for name in ("results.jtl", "jmeter.log", "jmeter.out", "execution.json", "events.jsonl")),
         *(data, data / "results", data / "uploads", data / "uploads" / "testplans", data / "work", data / "reports"),
-        *(work, work.parent, results, Path("/proc", str(spying.pid), "environ"), Path("/proc", str(spying.pid), "fd")),
+        *(
+            work,
+            work.parent,
+            results,
+            data / "engine.lock",
+            Path("/proc", str(spying.pid), "environ"),
+            Path("/proc", str(spying.pid), "fd"),
+        ),
         *(Path("/proc", str(pid), name) for name in ("environ", "fd")),
     ]
     properties = {"look": ";".join(str(path) for path in [*closed, "/proc/self/environ"]), "victim": str(pid)}
