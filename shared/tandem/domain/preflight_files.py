@@ -67,8 +67,9 @@ def _judge_read(case: Case, fact: FileFact) -> None:
     if _goes_along(case, fact):
         return
     plain = _WITHIN_THE_RUN.fullmatch(name) is not None and "/" not in name
-    if plain:
-        _missing(case, fact, name)
+    missing = data_file_name(fact.file_name) if fact.linked else name if plain else None
+    if missing is not None:
+        _missing(case, fact, missing)
         return
     by = f" by {fact.function}" if fact.function else ""
     message = f"It reads {fact.file_name[:SHOWN]} on the engine{by}; only a data file of the definition goes along."

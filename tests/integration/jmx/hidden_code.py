@@ -55,7 +55,8 @@ class _Writer:
     def _loops(self) -> str:
         return (
             '<elementProp name="ThreadGroup.main_controller" elementType="LoopController" guiclass="LoopControlPanel" '
-            f'testclass="LoopController">{_text("LoopController.loops", "1")}</elementProp>'
+            f'testclass="LoopController">{_text("LoopController.loops", "1")}'
+            '<boolProp name="LoopController.continue_forever">false</boolProp></elementProp>'
         )
 
     def _roll(self, chance: float) -> bool:
