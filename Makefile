@@ -73,8 +73,13 @@ build: setup-dev setup-deploy ## build for Lambda (arm64, Python 3.13) into .aws
 	@scripts/build_functions.sh deploy
 
 .PHONY: validate
-validate: setup-dev setup-deploy ## SAM, cfn-lint, security scan, state machine, permissions: all checks of the templates
-	@$(PYTHON_OF_VENV) -m pytest -q tests/deploy/test_templates.py tests/architecture
+validate: setup-dev setup-jmeter setup-deploy ## SAM, cfn-lint, security scan, state machine, permissions: all checks of the templates
+	@$(PYTHON_OF_VENV) -m pytest -q tests/deploy/test_templates.py tests/deploy/test_scan.py tests/architecture
+
+.PHONY: scan
+scan: setup-dev setup-jmeter setup-deploy ## weaknesses in templates, permissions and code; bills of materials in .build/sbom
+	@$(PYTHON_OF_VENV) -m pytest -q tests/deploy/test_scan.py tests/deploy/test_templates.py -k "scan or cfn_lint"
+	@ls .build/sbom/*.json
 
 .PHONY: invoke
 invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: FN=get_health EVENT=events/get_health.json

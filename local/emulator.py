@@ -96,7 +96,7 @@ class Emulator:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=self._function.timeout + 10) as answer:  # noqa: S310
+                with urllib.request.urlopen(request, timeout=self._function.timeout + 10) as answer:  # noqa: S310 - as above
                     return json.loads(answer.read() or b"null")
             except urllib.error.URLError as trouble:
                 refused = isinstance(trouble.reason, ConnectionRefusedError)

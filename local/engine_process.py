@@ -46,7 +46,7 @@ def engine_environment(port: int, data_directory: Path) -> dict[str, str]:
 def engine_silence(url: str) -> str | None:
     """Why an engine gives no sign of life; None when it does."""
     try:
-        with urllib.request.urlopen(url.rstrip("/") + _HEALTH_PATH, timeout=_HEALTH_TIMEOUT):  # noqa: S310
+        with urllib.request.urlopen(url.rstrip("/") + _HEALTH_PATH, timeout=_HEALTH_TIMEOUT):  # noqa: S310 - http(s), as configured
             return None
     except urllib.error.HTTPError as exc:
         # Whoever asks for a token is there.
@@ -119,7 +119,7 @@ class EngineProcess:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url + _HEALTH_PATH, timeout=_HEALTH_TIMEOUT) as answer:  # noqa: S310
+            with urllib.request.urlopen(self.url + _HEALTH_PATH, timeout=_HEALTH_TIMEOUT) as answer:  # noqa: S310 - http(s), as configured
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

@@ -26,13 +26,15 @@ from tandem.domain.ports import UnitOfWork
 from tandem.domain.timestamps import to_millis
 
 from local.emulator import BUILD, TOOLS
-from local.settings import ServerKind
+from local.settings import PROJECT, ServerKind
 from tests.conftest import Migrated
 from tests.factories.experiments import definition, strategy
 from tests.factories.scripts import run_script
 from tests.fakes.chaosblade_box import FakeBox
 from tests.fakes.trap_engine import TrapEngine
 
+TEMPLATE = PROJECT / "template.yaml"
+NESTED = [PROJECT / "infrastructure" / name for name in ("engine.yaml", "vpc_endpoints.yaml")]
 OWNER = Owner("local", "default")
 REGION = "us-east-1"
 BUCKET = "tandem-uploads"
@@ -46,6 +48,20 @@ def sam_tools() -> Path:
     if not (TOOLS / "complete").exists():
         run_script("scripts/setup_tool.sh", "sam")
     return TOOLS / "bin"
+
+
+@pytest.fixture(scope="session")
+def expanded_file(sam_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What SAM makes of template.yaml, with the state machine's definition in place."""
+    file = tmp_path_factory.mktemp("expanded") / "template.json"
+    file.write_text(run_script(str(sam_tools / "python"), "scripts/expand_template.py", TEMPLATE.name))
+    return file
+
+
+@pytest.fixture(scope="session")
+def expanded(expanded_file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(expanded_file.read_text())
+    return found
 
 
 @pytest.fixture(scope="session")

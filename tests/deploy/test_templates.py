@@ -1,4 +1,4 @@
-"""What can be said of the templates without an AWS account: SAM, cfn-lint, a security scan, the state machine."""
+"""What can be said of the templates without an AWS account: SAM, cfn-lint, the state machine."""
 
 import json
 import re
@@ -16,30 +16,14 @@ from tandem.domain.injection import TASK_TAG
 from local.resolve import load_cloudformation_yaml
 from local.settings import PROJECT
 from scripts.choose_api_options import with_api_options
-from tests.deploy.accepted_findings import ACCEPTED, FUNCTIONS
+from tests.deploy.conftest import NESTED, TEMPLATE
 from tests.factories.scripts import run_script
 
 pytestmark = pytest.mark.slow
 
-TEMPLATE = PROJECT / "template.yaml"
 EXAMPLE = PROJECT / "examples" / "fis_template.yaml"
-NESTED = [PROJECT / "infrastructure" / name for name in ("engine.yaml", "vpc_endpoints.yaml")]
 WORKFLOW = PROJECT / "functions" / "workflow" / "experiment_load_test.asl.json"
 MAX_RESOURCES = 500
-
-
-@pytest.fixture(scope="session")
-def expanded_file(sam_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What SAM makes of template.yaml, with the state machine's definition in place."""
-    file = tmp_path_factory.mktemp("expanded") / "template.json"
-    file.write_text(run_script(str(sam_tools / "python"), "scripts/expand_template.py", "template.yaml"))
-    return file
-
-
-@pytest.fixture(scope="session")
-def expanded(expanded_file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(expanded_file.read_text())
-    return found
 
 
 @pytest.mark.parametrize("options", [[], ["--lint"]], ids=["validate", "lint"])
@@ -131,29 +115,6 @@ def test_each_role_is_under_the_boundary_and_of_one_function(expanded: dict[str,
     ]
     assert len(roles) == len(set(roles))
     assert all(resources[role]["Properties"]["PermissionsBoundary"] == {"Ref": "FunctionBoundary"} for role in roles)
-
-
-def test_the_security_scan_finds_only_what_is_accepted_with_a_reason(expanded_file: Path) -> None:
-    run_script("scripts/setup_tool.sh", "scan")
-    files = [argument for file in (expanded_file, *NESTED) for argument in ("-f", str(file))]
-    command = [str(PROJECT / ".build/tools/scan/bin/checkov"), *files, "--framework", "cloudformation"]
-    scan = subprocess.run(
-        [*command, "--quiet", "--skip-download", "--soft-fail", "-o", "json"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert scan.returncode == 0, scan.stderr
-    report = json.loads(scan.stdout)
-    assert report["summary"]["passed"] > 500
-    assert report["summary"]["parsing_errors"] == 0
-    found: dict[str, set[str]] = {}
-    for failed in report["results"]["failed_checks"]:
-        kind, _, name = failed["resource"].rpartition(".")
-        accepted = ACCEPTED.get(failed["check_id"], (frozenset(), ""))[0]
-        all_functions = accepted == FUNCTIONS and kind == "AWS::Lambda::Function"
-        found.setdefault(failed["check_id"], set()).add(FUNCTIONS if all_functions else name)
-    assert found == {check: {who} if isinstance(who, str) else set(who) for check, (who, _) in ACCEPTED.items()}
 
 
 def states(definition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
