@@ -90,6 +90,7 @@ class LoadTestDefinition:
 
     ``respect_loops``: finite loops of the plan may end the load before its duration. ``set_up_limit_sec``: within this
     the main thread groups must have begun to send. ``tear_down_limit_sec``: for so long tear-down groups may run.
+    ``sub_results``: the results have rows of redirects and embedded resources, each a label of its own.
     ``preflight`` is what was found when it was made or last changed; None for one that is older than that.
     """
 
@@ -114,12 +115,13 @@ class LoadTestDefinition:
     respect_loops: bool = False
     set_up_limit_sec: int = SET_UP_LIMIT_SEC
     tear_down_limit_sec: int = TEAR_DOWN_LIMIT_SEC
+    sub_results: bool = False
 
     def makes_the_load_of(self, other: "LoadTestDefinition") -> bool:
         """Whether the two differ in nothing that the load depends on; a plan uploaded again counts as another."""
 
         def load(definition: LoadTestDefinition) -> LoadTestDefinition:
-            unnamed = replace(definition, definition_id="", name="", created_by="")
+            unnamed = replace(definition, definition_id="", name="", created_by="", sub_results=False)
             return replace(unnamed, created_at=other.created_at, updated_at=other.updated_at)
 
         return load(self) == load(other)

@@ -111,6 +111,11 @@ TearDownLimit = Annotated[
     Field(ge=0, le=3600, description="Seconds that tearDown groups have behind the load, also when it is stopped."),
 ]
 
+SubResults = Annotated[
+    bool,
+    Field(description="Show redirects and embedded resources as labels of their own; they are in no total."),
+]
+
 
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
@@ -159,6 +164,7 @@ class NewDefinition(Parameters):
     respect_loops: RespectLoops = False
     set_up_limit_sec: SetUpLimit = SET_UP_LIMIT_SEC
     tear_down_limit_sec: TearDownLimit = TEAR_DOWN_LIMIT_SEC
+    sub_results: SubResults = False
 
     @field_validator("content_ref", "url_case")
     @classmethod
@@ -198,6 +204,7 @@ class NewDefinition(Parameters):
             "respect_loops": self.respect_loops,
             "set_up_limit_sec": self.set_up_limit_sec,
             "tear_down_limit_sec": self.tear_down_limit_sec,
+            "sub_results": self.sub_results,
         }
 
 
@@ -229,6 +236,7 @@ class DefinitionChange(DefinitionById):
     respect_loops: RespectLoops | None = None
     set_up_limit_sec: SetUpLimit | None = None
     tear_down_limit_sec: TearDownLimit | None = None
+    sub_results: SubResults | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -282,6 +290,7 @@ class DefinitionView(Document):
     respect_loops: bool
     set_up_limit_sec: int
     tear_down_limit_sec: int
+    sub_results: bool
     created_by: str
     created_at: Moment
     updated_at: Moment
@@ -309,6 +318,7 @@ class DefinitionView(Document):
             respect_loops=definition.respect_loops,
             set_up_limit_sec=definition.set_up_limit_sec,
             tear_down_limit_sec=definition.tear_down_limit_sec,
+            sub_results=definition.sub_results,
             created_by=definition.created_by,
             created_at=definition.created_at,
             updated_at=definition.updated_at,

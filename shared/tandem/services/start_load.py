@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tandem.domain.clock import Clock
-from tandem.domain.definition import SET_UP_LIMIT_SEC, TEAR_DOWN_LIMIT_SEC
+from tandem.domain.definition import SET_UP_LIMIT_SEC, TEAR_DOWN_LIMIT_SEC, LoadTestDefinition
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.engine_state import StopReason
 from tandem.domain.errors import (
@@ -162,7 +162,7 @@ class StartLoadOfTask:
             duration=plan.strategy.traffic_duration_sec,
             timeout=max(10, plan.longest_sec + self._limits.grace),
             heap_size=definition.heap_size,
-            properties={**definition.plan_properties, **_place_among(run, part)},
+            properties={**definition.plan_properties, **_rows_asked_for(definition), **_place_among(run, part)},
             files=sent.files,
             # Said where it is not what an engine does that is not asked: others do not know these words.
             respect_loops=definition.respect_loops or None,
@@ -262,6 +262,11 @@ def _no_room(run: ExperimentRun) -> EngineUnavailable:
 
 def _unless(default: int, value: int) -> int | None:
     return None if value == default else value
+
+
+def _rows_asked_for(definition: LoadTestDefinition) -> dict[str, str]:
+    """Our engine writes no rows of sub-results that is not asked, unless a plan's requests are among them."""
+    return {"jmeter.save.saveservice.subresults": "true"} if definition.sub_results else {}
 
 
 def _place_among(run: ExperimentRun, part: LoadPart) -> dict[str, str]:

@@ -46,6 +46,7 @@ def test_a_definition_is_created_with_defaults_and_can_be_read(api: Api, definit
         "respectLoops": False,
         "setUpLimitSec": 300,
         "tearDownLimitSec": 30,
+        "subResults": False,
         "createdBy": "alice",
     }
 
@@ -72,13 +73,14 @@ def test_a_plan_that_was_uploaded_makes_a_definition(api: Api) -> None:
 
 
 def test_how_long_a_load_lasts_can_be_said_and_changed(api: Api, definition_fields: dict[str, Any]) -> None:
-    said = {"respectLoops": True, "setUpLimitSec": 900, "tearDownLimitSec": 0}
+    said = {"respectLoops": True, "setUpLimitSec": 900, "tearDownLimitSec": 0, "subResults": True}
     new_id = api.post("create_load_test_definition", **definition_fields, **said).result
     assert api.get("get_load_test_definition", id=new_id).result.items() >= said.items()
-    api.post("update_load_test_definition", id=new_id, setUpLimitSec=60, respectLoops=None)
+    api.post("update_load_test_definition", id=new_id, setUpLimitSec=60, respectLoops=None, subResults=False)
     changed = api.get("get_load_test_definition", id=new_id).result
-    assert changed.items() >= {"respectLoops": False, "setUpLimitSec": 60, "tearDownLimitSec": 0}.items()
-    wrong = {"respectLoops": "perhaps", "setUpLimitSec": 0, "tearDownLimitSec": 3601}
+    wanted = {"respectLoops": False, "setUpLimitSec": 60, "tearDownLimitSec": 0, "subResults": False}
+    assert changed.items() >= wanted.items()
+    wrong = {"respectLoops": "perhaps", "setUpLimitSec": 0, "tearDownLimitSec": 3601, "subResults": "perhaps"}
     assert set(api.post("update_load_test_definition", id=new_id, **wrong).fields) == set(wrong)
 
 

@@ -1,5 +1,6 @@
 """What the preflight finds of a definition is shown, kept, and judged again when the load is about to start."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from tandem.domain.experiment_run import ExperimentRun, RunPlan
 from tandem.domain.ports import UnitOfWork
 
 from tests.factories.experiments import strategy
+from tests.fakes.engine_traps import Call
 from tests.fakes.trap_engine import TrapEngine
 from tests.functional.conftest import BUCKET, Api
 
@@ -88,8 +90,8 @@ def start(definition: LoadTestDefinition) -> ExperimentRun:
     return kept
 
 
-def stored(api: Api, plan: str) -> LoadTestDefinition:
-    definition_id = created(api, plan)
+def stored(api: Api, plan: str, **fields: object) -> LoadTestDefinition:
+    definition_id = created(api, plan, **fields)
     found = bootstrap.application().database.read(lambda uow: uow.definitions.get(strategy().owner, definition_id))
     assert found is not None
     return found
@@ -140,6 +142,23 @@ def test_a_plan_that_may_run_starts(api: Api, engine: TrapEngine) -> None:
     task = start(stored(api, "plain.jmx")).started_task
     assert task.execution_id is not None
     assert boto3.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_rows_of_sub_results_may_be_asked_for_under_a_strict_policy(
+    asked: bool, api: Api, engine: TrapEngine, settings: pytest.MonkeyPatch
+) -> None:
+    tightened(settings, TANDEM_PREFLIGHT_CODE="deny")
+    task = start(stored(api, "plain.jmx", subResults=asked)).started_task
+    (call,) = [call for call in engine.calls_of(Call.START) if task.task_id in call.body.decode()]
+    told = json.loads(call.body)["properties"].get("jmeter.save.saveservice.subresults")
+    assert told == ("true" if asked else None)
+
+
+def test_showing_sub_results_makes_no_other_load(api: Api) -> None:
+    definition = stored(api, "plain.jmx")
+    assert replace(definition, sub_results=True).makes_the_load_of(definition)
+    assert not replace(definition, threads=99).makes_the_load_of(definition)
 
 
 def test_the_heap_size_is_bounded_by_the_policy(api: Api, settings: pytest.MonkeyPatch) -> None:

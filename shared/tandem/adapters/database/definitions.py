@@ -113,6 +113,7 @@ def _content(definition: LoadTestDefinition) -> dict[str, Any]:
         "respect_loops": definition.respect_loops,
         "set_up_limit_sec": definition.set_up_limit_sec,
         "tear_down_limit_sec": definition.tear_down_limit_sec,
+        "sub_results": definition.sub_results,
     }
 
 
@@ -139,4 +140,5 @@ def _definition(row: Row[Any]) -> LoadTestDefinition:
         respect_loops=row.respect_loops,
         set_up_limit_sec=row.set_up_limit_sec,
         tear_down_limit_sec=row.tear_down_limit_sec,
+        sub_results=row.sub_results,
     )

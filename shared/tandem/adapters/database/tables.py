@@ -95,6 +95,7 @@ definition = Table(
     Column("respect_loops", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     Column("set_up_limit_sec", Integer, nullable=False, server_default=text("300")),
     Column("tear_down_limit_sec", Integer, nullable=False, server_default=text("30")),
+    Column("sub_results", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     Column("created_by", String(64), nullable=False),
     Column("live", SmallInteger),
     UniqueConstraint("definition_id", name="uk_definition_id"),

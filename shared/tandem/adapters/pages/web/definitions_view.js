@@ -148,6 +148,7 @@ function editDefinition(definition, done) {
     field("loops", "number", { hint: t("hint.loops") }),
     field("heapSize", "text", { hint: t("hint.heapSize") }),
     field("properties", "pairs", { hint: t("hint.properties") }),
+    field("subResults", "flag", { hint: t("hint.subResults") }),
   ];
   const follow = () => {
     const isUrl = entry.value === "URL";
