@@ -10,4 +10,4 @@ from tandem.rest.results import EventsView, TaskEventsSelector
 @endpoint(TaskEventsSelector, errors=[TaskNotFound, EngineAnsweredWrongly])
 def handler(call: Call[TaskEventsSelector]) -> EventsView:
     story = application().get_events(call.owner, call.parameters.key, call.parameters.tail)
-    return EventsView(executionId=story.execution_id, events=story.events)
+    return EventsView(executionId=story.execution_id, events=story.events, missingParts=list(story.missing_parts))

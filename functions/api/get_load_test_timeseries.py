@@ -10,4 +10,5 @@ from tandem.rest.results import TimeseriesSelector, TimeseriesView
 @endpoint(TimeseriesSelector, errors=[TaskNotFound, EngineAnsweredWrongly])
 def handler(call: Call[TimeseriesSelector]) -> TimeseriesView:
     wanted = call.parameters
-    return TimeseriesView.of(application().get_timeseries(call.owner, wanted.key, wanted.bucket_ms))
+    found = application().get_timeseries(call.owner, wanted.key, wanted.bucket_ms)
+    return TimeseriesView.of(found.series, found.missing_parts)

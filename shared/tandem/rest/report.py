@@ -45,7 +45,9 @@ def report_document(report: RunReport, language: str, now: datetime) -> dict[str
         "generatedAt": iso_utc(now),
         **_run_document(report.results.run, language),
         "results": shown(ResultsView.of(replace(report.results, links=None))),
-        "timeseries": None if figures.timeseries is None else shown(TimeseriesView.of(figures.timeseries)),
+        "timeseries": None
+        if figures.timeseries is None
+        else shown(TimeseriesView.of(figures.timeseries, figures.missing_parts)),
         "events": {"events": list(report.events)},
         "missing": figures.missing,
     }

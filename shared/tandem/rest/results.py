@@ -1,6 +1,6 @@
 """Parameters and views of what a load test left behind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -36,10 +36,14 @@ class TimeseriesSelector(TaskSelector):
 
 
 class EventsView(Document):
-    """``events`` are JSON texts with integer ``ts`` (epoch ms), ascending."""
+    """``events`` are JSON texts with integer ``ts`` (epoch ms), ascending.
+
+    ``missingParts``: the engines that could not be asked, whose lines are not among them.
+    """
 
     execution_id: str | None
     events: list[str]
+    missing_parts: list[str] = Field(default_factory=list)
 
 
 class LatencyView(Document):
@@ -326,7 +330,10 @@ Series = list[tuple[int, float | None]]
 
 
 class TimeseriesView(Document):
-    """Series of [epoch ms of the bucket's start, value]: ms, percent, bytes/s, requests/s, threads."""
+    """Series of [epoch ms of the bucket's start, value]: ms, percent, bytes/s, requests/s, threads.
+
+    ``missingParts``: the engines whose share of the load is in none of them.
+    """
 
     bucket_size_ms: int
     avg_latency: Series
@@ -341,7 +348,8 @@ class TimeseriesView(Document):
     throughput: Series
     active_threads: Series
     phases: list[BoundsView]
+    missing_parts: list[str] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, series: Mapping[str, Json]) -> "TimeseriesView":
-        return cls.model_validate(series)
+    def of(cls, series: Mapping[str, Json], missing_parts: Sequence[str] = ()) -> "TimeseriesView":
+        return cls.model_validate({**series, "missingParts": list(missing_parts)})

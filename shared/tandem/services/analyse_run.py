@@ -29,6 +29,12 @@ class _Absent:
     without: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    trouble: EngineError | None = None
+
+    @property
+    def unasked(self) -> int:
+        """How many could not be asked."""
+        return len(self.gone) + len(self.silent)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,8 +52,9 @@ class AnalyseRun:
         self._limits = limits
 
     def __call__(self, run: ExperimentRun, bucket_ms: int | None = None) -> RunFigures:
-        """The figures as they are now. While the run goes on raises EngineUnavailable, EngineAnswerLost,
-        EngineAnsweredWrongly; of an ended one the figures are those of the engines that can be asked.
+        """The figures as they are now, without the engines that cannot be asked, which are named.
+
+        While the run goes on raises EngineUnavailable, EngineAnswerLost, EngineAnsweredWrongly when none can be asked.
         """
         if all(part.result_path is None for part in run.load_parts):
             return RunFigures(None, None, None, "the load has not been started on the engine")
@@ -58,6 +65,8 @@ class AnalyseRun:
                 analysis = analyse(self._read, files, plan)
         except UnreadableResults as unreadable:
             return self._without_figures(run, results_unreadable(unreadable.message), absent)
+        if absent.trouble is not None and absent.unasked == len(run.load_parts) and not run.started_task.status.ended:
+            raise absent.trouble
         if len(absent.names) == len(run.load_parts):
             return self._without_figures(run, _why_nothing(run, absent), absent)
         figures = RunFigures(
@@ -76,7 +85,7 @@ class AnalyseRun:
     def _files(self, run: ExperimentRun, absent: _Absent) -> Generator[Iterable[bytes]]:
         """The result file of each part in pieces, one after the other: the kept one, else that on the engine.
 
-        Engines that have none, or cannot be asked about an ended run, are added to ``absent``.
+        Engines that have none, or cannot be asked, are added to ``absent``.
         """
         for number, part in enumerate(run.load_parts, start=1):
             kept = self._kept_samples(run, number) if run.started_task.status.ended else None
@@ -96,9 +105,8 @@ class AnalyseRun:
                 self._miss(run, part, trouble, absent)
 
     def _miss(self, run: ExperimentRun, part: LoadPart, trouble: EngineError, absent: _Absent) -> None:
-        """An engine that cannot be asked about an ended run. Raises ``trouble`` while the run goes on."""
-        if not run.started_task.status.ended:
-            raise trouble
+        """An engine that cannot be asked."""
+        absent.trouble = absent.trouble or trouble
         is_gone = isinstance(trouble, EngineNotInPool) or run.engine_is_gone(self._clock.now(), self._limits)
         (absent.gone if is_gone else absent.silent).append(part.engine)
         warn(

@@ -1,7 +1,7 @@
 """A task's story: what the engine tells, and what we did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tandem.domain.engine_pool import LoadEngines
 from tandem.domain.errors import EngineError
@@ -18,10 +18,14 @@ from tandem.services.find_task import FindTask
 
 @dataclass(frozen=True, slots=True)
 class TaskEvents:
-    """``events`` are JSON texts, ascending in time; ``execution_id`` is None before the load was started."""
+    """``events`` are JSON texts, ascending in time; ``execution_id`` is None before the load was started.
+
+    ``missing_parts``: the engines whose lines are not among them.
+    """
 
     execution_id: str | None
     events: list[str]
+    missing_parts: tuple[str, ...] = ()
 
 
 class GetEvents:
@@ -32,10 +36,10 @@ class GetEvents:
         self._archived = archived
 
     def __call__(self, owner: Owner, key: TaskKey, tail: int) -> TaskEvents:
-        """The last ``tail`` lines; of an experiment that was announced and got no load, the line that says why; of an
-        ended run what is known without an engine that cannot be asked.
+        """The last ``tail`` lines; of an experiment that was announced and got no load, the line that says why;
+        without the engines that cannot be asked.
 
-        Raises TaskNotFound, and the engine's errors while the run goes on.
+        Raises TaskNotFound, and the engines' errors while the run goes on and none of them can be asked.
         """
         try:
             run = self._find(owner, key)
@@ -49,22 +53,23 @@ class GetEvents:
     def of(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """The same for a run at hand."""
         loads = {part.engine: part.execution_id for part in run.load_parts if part.execution_id is not None}
-        silent: list[str] = []
+        silent: dict[str, EngineError] = {}
 
         def ask(name: str) -> Sequence[EngineEvent]:
             try:
                 return self._engines.of(name).events(loads[name], tail)
-            except EngineError:
-                if not run.started_task.status.ended:
-                    raise
-                silent.append(name)
+            except EngineError as trouble:
+                silent[name] = trouble
                 return ()
 
         told = self._engines.side_by_side(list(loads), ask)
+        missing = tuple(name for name in loads if name in silent)
+        if missing and len(missing) == len(loads) and not run.started_task.status.ended:
+            raise silent[missing[0]]
         kept = self._archived(run) if silent else None
         if kept is not None:
-            return TaskEvents(run.started_task.execution_id, list(kept.events)[-tail:])
-        return self._merged(run, told, tail)
+            return TaskEvents(run.started_task.execution_id, list(kept.events)[-tail:], kept.figures.missing_parts)
+        return replace(self._merged(run, told, tail), missing_parts=missing)
 
     def without_engine(self, run: ExperimentRun, tail: int) -> TaskEvents:
         """What we did alone."""

@@ -20,7 +20,7 @@ class GetResults:
         self._analyse = analyse
 
     def __call__(self, owner: Owner, key: TaskKey) -> RunResults:
-        """Raises TaskNotFound, and the engine's errors while the run goes on."""
+        """Raises TaskNotFound, and the engines' errors while the run goes on and none of them can be asked."""
         return self.of(self._find(owner, key))
 
     def of(self, run: ExperimentRun) -> RunResults:
@@ -33,7 +33,7 @@ class GetResults:
     def on_engine(self, run: ExperimentRun) -> RunResults:
         """As the engines have it now; of a load on several the first tells where it serves its files.
 
-        Of an ended run it is what is there without the engines that cannot be asked.
+        It is what is there without the engines that cannot be asked.
         """
         return RunResults(run, self._analyse(run), self._told(run))
 
@@ -44,6 +44,6 @@ class GetResults:
         try:
             return self._engines.of(first.engine).results(first.execution_id)
         except EngineError:
-            if not run.started_task.status.ended:
+            if len(run.load_parts) == 1 and not run.started_task.status.ended:
                 raise
             return None

@@ -155,3 +155,36 @@ def test_one_engine_too_few_starts_nothing(pool: dict[str, Any], api: Api, engin
 
     assert api.get("get_load_test_task", taskId="ldtask_1").result["parts"] is None
     assert engine.running() == set()
+
+
+READERS = ("get_load_test_results", "get_load_test_timeseries", "get_load_test_events")
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_while_one_engine_is_dead_the_others_tell_and_it_is_named(
+    dead: int, pool: dict[str, Any], api: Api, engine: TrapEngine, second: TrapEngine
+) -> None:
+    parts = divided_task()
+    both = {name: api.get(name, taskId="ldtask_1").result for name in READERS}
+    name = parts[dead]["engine"]
+    (second if name == "second" else engine).go_down()
+    one = {name: api.get(name, taskId="ldtask_1") for name in READERS}
+
+    assert {answer.status for answer in one.values()} == {200}
+    assert [whole["missingParts"] for whole in both.values()] == [[]] * 3
+    assert [answer.result["missingParts"] for answer in one.values()] == [[name]] * 3
+    results = one["get_load_test_results"].result
+    assert results["summary"]["samples"] > 0
+    assert (results["status"], results["final"], results["verdict"]) == ("RUNNING", False, None)
+    assert one["get_load_test_timeseries"].result["throughput"]
+    assert f'"engine": "{name}"' in str(both["get_load_test_events"]["events"])
+    assert f'"engine": "{name}"' not in str(one["get_load_test_events"].result["events"])
+
+
+def test_with_all_engines_dead_nothing_can_be_said(
+    pool: dict[str, Any], api: Api, engine: TrapEngine, second: TrapEngine
+) -> None:
+    divided_task()
+    engine.go_down()
+    second.go_down()
+    assert {api.get(name, taskId="ldtask_1").status for name in READERS} == {503}

@@ -118,9 +118,23 @@ def test_without_any_file_there_are_no_figures() -> None:
     assert found.missing == "the engine has no result file of this run"
 
 
-def test_while_a_load_goes_on_an_engine_that_cannot_be_asked_leaves_nothing_said() -> None:
+@pytest.mark.parametrize("lacking", [EngineUnavailable, EngineNotInPool])
+def test_while_a_load_goes_on_the_figures_are_without_an_engine_that_cannot_be_asked(
+    lacking: type[EngineUnavailable],
+) -> None:
+    found = figures(Files({"a": FIRST}, lacking=lacking), going_on(), at=10_000)
+    assert (summary(found)["samples"], found.missing_parts) == (50, ("b",))
+    assert (found.verdict, found.final) == (None, False)
+
+
+def test_while_a_load_goes_on_an_engine_that_has_no_file_yet_is_an_answer() -> None:
+    found = figures(Files({"a": None}), going_on())
+    assert (found.results, found.verdict, found.missing_parts) == (None, None, ("a", "b"))
+
+
+def test_while_a_load_goes_on_nothing_is_said_when_no_engine_can_be_asked() -> None:
     with pytest.raises(EngineUnavailable):
-        figures(Files({"a": FIRST}), going_on())
+        figures(Files({}), going_on())
 
 
 def test_of_an_ended_load_what_is_there_is_said_and_no_verdict_until_the_engine_is_taken_for_gone() -> None:
