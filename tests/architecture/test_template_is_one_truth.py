@@ -81,6 +81,8 @@ def test_the_boundary_allows_what_the_functions_are_granted() -> None:
     statements = RESOURCES["FunctionBoundary"]["Properties"]["PolicyDocument"]["Statement"]
     ceiling = set[str]()
     for statement in statements:
+        if statement["Effect"] == "Deny":
+            continue
         action = statement["Action"]
         ceiling |= {action} if isinstance(action, str) else set(action)
     wanted = set[str]().union(*(granted(each) for each in FUNCTIONS.values())) - {
@@ -90,6 +92,30 @@ def test_the_boundary_allows_what_the_functions_are_granted() -> None:
     }
     assert wanted <= ceiling
     assert not [action for action in ceiling if "*" in action]
+
+
+def test_what_lambda_does_with_a_functions_role_is_denied_to_the_functions_code() -> None:
+    by_id = {each["Sid"]: each for each in RESOURCES["FunctionBoundary"]["Properties"]["PolicyDocument"]["Statement"]}
+    denied = by_id["NoNetworkInterfacesByCode"]
+    assert (denied["Effect"], denied["Resource"]) == ("Deny", "*")
+    assert set(by_id["NetworkInterfaces"]["Action"]) <= set(denied["Action"])
+    assert set(denied["Condition"]["ArnLike"]) == {"lambda:SourceFunctionArn"}
+
+
+def test_the_engines_files_are_reached_encrypted_and_through_an_access_point_only() -> None:
+    engine = load_cloudformation_yaml(PROJECT / "infrastructure" / "engine.yaml")["Resources"]
+    statements = engine["Results"]["Properties"]["FileSystemPolicy"]["Statement"]
+    assert {each["Effect"] for each in statements} == {"Deny"}
+    assert [each["Condition"] for each in statements] == [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"Null": {"elasticfilesystem:AccessPointArn": "true"}},
+    ]
+    [granted_actions] = [
+        statement["Action"]
+        for policy in engine["TaskRole"]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert all(set(each["Action"]) == set(granted_actions) for each in statements)
 
 
 def test_every_setting_that_the_code_reads_is_set_and_the_other_way_round() -> None:

@@ -56,6 +56,13 @@ def test_a_function_with_its_layers_fits_into_lambda(artifacts: Path) -> None:
     assert sum(size(artifacts / layer) for layer in LAYERS) + size(artifacts / "GetHealthFunction") < MAX_UNZIPPED
 
 
+def test_the_layer_of_the_analysis_holds_nothing_that_only_numpys_developers_need(artifacts: Path) -> None:
+    numpy = artifacts / "AnalysisLayer" / "python" / "numpy"
+    assert (numpy / "__init__.py").exists()
+    assert not (numpy / "f2py").exists()
+    assert [place for place in numpy.rglob("tests") if place.is_dir()] == []
+
+
 def test_the_layers_are_precompiled_for_python_3_13(artifacts: Path) -> None:
     if shutil.which("python3.13") is None and not list((Path.home() / ".pyenv" / "versions").glob("3.13.*")):
         pytest.skip("there is no Python 3.13 on this machine; the build said so")

@@ -1,5 +1,6 @@
 """``multipart/form-data`` read by python-multipart: text fields and files, within a documented size."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 MAX_PARTS = 100
+
+# It warns of every malformed body in words of its own; whoever sent it is told, and our log has the refused request.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)

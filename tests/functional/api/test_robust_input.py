@@ -205,3 +205,15 @@ def test_every_code_that_was_seen_is_documented(api: Api) -> None:
 def test_a_form_is_small_because_reading_a_large_one_costs_two_hundred_times_its_size(api: Api) -> None:
     answer = api.raw("stop_load_test_task", "POST", body="a=" + "%" * (64 * 1024), content_type=FORM)
     assert (answer.status, answer.code) == (413, "TOO_LARGE")
+
+
+def test_a_body_that_is_no_form_is_told_to_its_sender_and_not_logged_by_the_parser(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from tandem.domain.errors import MalformedRequest
+    from tandem.rest.multipart import read_multipart
+
+    caplog.set_level(0)
+    with pytest.raises(MalformedRequest):
+        read_multipart("multipart/form-data; boundary=b", b"no boundary at all")
+    assert caplog.records == []
