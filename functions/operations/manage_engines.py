@@ -9,4 +9,4 @@ from tandem.triggers.engine_commands import EngineCommand, shown
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     command = EngineCommand.model_validate(event)
-    return shown(application().manage_engines(command.action, command.entry))
+    return shown(application().manage_engines(command.action, command.entry, force=command.force))

@@ -57,6 +57,7 @@ class LogEvent(StrEnum):
     ENGINE_POOL_NOT_READ = "engine_pool_not_read"
     LOAD_PLACED = "load_placed"
     ENGINE_CHANGED = "engine_changed"
+    ENGINE_GIVEN_UP = "engine_given_up"
     SWEEP_SPLIT = "sweep_split"
     BOX_POLLED = "box_polled"
     BOX_REFUSED = "box_refused"

@@ -114,6 +114,8 @@ def facts_of(run: ExperimentRun) -> dict[str, Json]:
         facts["experimentFailed"] = True
     if run.stop_pending:
         facts["stopConfirmed"] = False
+    if run.removed_engines:
+        facts["removedEngines"] = list(run.removed_engines)
     return facts
 
 

@@ -152,6 +152,11 @@ class ExperimentRun(Undone):
     parts: list[LoadPart] = field(default_factory=list)
     gate_figures: GateFigures | None = None
     generators: dict[str, GeneratorHealth] = field(default_factory=dict)
+    removed_engines: list[str] = field(default_factory=list)
+    """Engines that an operator removed while the load may have run there: what became of it nobody confirms.
+
+    A stop that nobody else can confirm ends with the removal: ``stop_confirmed_at`` is then the moment of that.
+    """
 
     loaded_status: TaskStatus | None = None
     audit: list[AuditEntry] = field(default_factory=list)
@@ -699,6 +704,9 @@ class ExperimentRun(Undone):
                 self.engine = engine
             task.execution_id = engine_run.execution_id
         self.stop_confirmed_at = None
+        if engine in self.removed_engines:
+            # It is back, and can confirm the stop itself.
+            self.removed_engines.remove(engine)
         if self.stop_requested_at is None:
             self.stop_requested_at, self.stop_cause = now, StopReason.LOAD_LOST
         self.stop_reason = f"the engine still runs it as {engine_run.execution_id}"
@@ -710,6 +718,31 @@ class ExperimentRun(Undone):
         if not self.started_task.status.ended:
             self._intend_stop(cause, reason, now)
             self.end_task(TaskStatus.FAILED, reason, now, load_failure=True)
+
+    def lose_engine(self, engine: str, now: datetime) -> bool:
+        """An operator says that the machine of this engine is gone, so that no stop will ever be confirmed there.
+
+        A task that has not ended is FAILED, with what runs of it on other engines to be stopped; one that has keeps its
+        state. False when nothing of the load may run on that engine, by what is known.
+        """
+        task = self.task
+        if task is None or (task.status.ended and not self.stop_pending):
+            return False
+        if not any(part.engine == engine and part.may_run for part in self.load_parts):
+            return False
+        reason = f"engine {engine} was removed while its load ran; the stop was never confirmed"
+        self.removed_engines.append(engine)
+        self._note(f"{reason}: an operator says that the machine is gone", now)
+        part = self._part_on(engine)
+        if part is not None:
+            part.over_at = now
+            part.end = part.end or Ended(TaskStatus.FAILED, reason, now, counts_as_load_failure=True)
+        if any(other.may_run for other in self.parts):
+            self.fail_load(StopReason.LOAD_LOST, reason, now)
+        else:
+            self._wait_for_no_stop(reason, now)
+            self.end_task(TaskStatus.FAILED, reason, now, load_failure=True)
+        return True
 
     def lose_workflow(self, reason: str, now: datetime) -> None:
         """Nobody leads this run any more. Before the window: the task FAILED, the load stopped, the platform told.
@@ -796,6 +829,13 @@ class ExperimentRun(Undone):
     def _since_start_was_due(self, now: datetime) -> float:
         due = max(self.created_at, self.start_due_at or self.created_at)
         return max(0.0, (now - due).total_seconds())
+
+    def _wait_for_no_stop(self, reason: str, now: datetime) -> None:
+        """Nobody is left who could confirm a stop: nothing is asked for any more, and the results are what they are."""
+        if self.stop_requested_at is None:
+            self.stop_requested_at, self.stop_cause, self.stop_reason = now, StopReason.LOAD_LOST, reason
+        self.stop_confirmed_at, self.stop_overdue_at = now, None
+        self._outdate_results(now)
 
     def _note_confirmed_stop(self, now: datetime) -> None:
         self.stop_confirmed_at, self.stop_overdue_at = now, None

@@ -107,7 +107,8 @@ class AnalyseRun:
     def _miss(self, run: ExperimentRun, part: LoadPart, trouble: EngineError, absent: _Absent) -> None:
         """An engine that cannot be asked."""
         absent.trouble = absent.trouble or trouble
-        is_gone = isinstance(trouble, EngineNotInPool) or run.engine_is_gone(self._clock.now(), self._limits)
+        removed = isinstance(trouble, EngineNotInPool) or part.engine in run.removed_engines
+        is_gone = removed or run.engine_is_gone(self._clock.now(), self._limits)
         (absent.gone if is_gone else absent.silent).append(part.engine)
         warn(
             LogEvent.ENGINE_TROUBLE,
@@ -146,7 +147,7 @@ def load_facts(run: ExperimentRun, missing_parts: tuple[str, ...]) -> LoadFacts:
     window = run.fault_window
     health = run.generator
     broke = None if health is None else generator_broke(health) or generator_strained(health)
-    unconfirmed = [part.engine for part in run.load_parts if part.may_run] if run.stop_pending else []
+    unconfirmed = [part.engine for part in run.load_parts if run.stop_pending and part.may_run] + run.removed_engines
     return LoadFacts(
         proven=run.load_was_proven,
         start_from=window.start_from,

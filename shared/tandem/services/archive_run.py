@@ -191,6 +191,8 @@ class ArchiveRun:
                 except (EngineRefused, EngineNotInPool):
                     continue
                 except EngineError as error:
+                    if part.engine in run.removed_engines:
+                        continue
                     trouble = error
                     silent.append(part.engine)
                     continue

@@ -1,4 +1,7 @@
-"""What an operator does with the pool: add and change engines, drain them, take them away. No run is lost by it."""
+"""What an operator does with the pool: add and change engines, drain them, take them away.
+
+No run is lost by it, but by giving an engine up: what that one ran is settled without it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +19,7 @@ from tandem.domain.engine_pool import (
 )
 from tandem.domain.ports import Database, UnitOfWork
 from tandem.services.place_load import PLACEMENT
-from tandem.telemetry import LogEvent, log
+from tandem.telemetry import LogEvent, log, warn
 
 
 class ManageEngines:
@@ -27,8 +30,11 @@ class ManageEngines:
         self._from_settings = from_settings
         self._clock = clock
 
-    def __call__(self, action: EngineAction, entry: EngineEntry) -> list[EngineStanding]:
-        """Do it and give the pool as it is then. Raises InvalidValue, EngineUnknown, EngineInUse."""
+    def __call__(self, action: EngineAction, entry: EngineEntry, *, force: bool = False) -> list[EngineStanding]:
+        """Do it and give the pool as it is then. Raises InvalidValue, EngineUnknown, EngineInUse.
+
+        ``force``: the machine of an engine that is removed is gone for ever; what it ran is settled without it.
+        """
         match action:
             case EngineAction.PUT:
                 self._put(entry)
@@ -37,7 +43,10 @@ class ManageEngines:
             case EngineAction.ACTIVATE:
                 self._set_state(entry.name, EngineState.ACTIVE)
             case EngineAction.REMOVE:
-                self._remove(entry.name)
+                if force:
+                    self._give_up(entry.name)
+                else:
+                    self._remove(entry.name)
         return self._database.read(self._standings)
 
     def _put(self, entry: EngineEntry) -> None:
@@ -74,6 +83,40 @@ class ManageEngines:
             uow.engines.remove(name)
 
         self._change(name, work)
+
+    def _give_up(self, name: str) -> None:
+        """Take an engine out of the pool whose loads nobody can stop any more, and settle what may run of them there.
+
+        One that the settings name cannot leave the pool: it is drained. Called again after dying anywhere it goes on:
+        an engine that has left already is known by the loads that are still to be settled. Raises EngineUnknown.
+        """
+
+        def leave(uow: UnitOfWork) -> None:
+            known = {standing.engine.name: standing.engine for standing in self._standings(uow)}
+            if name in self._from_settings:
+                url = None if known[name].url == self._from_settings[name] else known[name].url
+                uow.engines.put(replace(_entry(known[name]), url=url, state=EngineState.DRAINING), self._clock.now())
+            elif name in known:
+                uow.engines.remove(name)
+            elif not uow.runs.unsettled_on(name):
+                raise EngineUnknown(f"the pool holds no engine {name}")
+
+        self._change(name, leave)
+        # Each by itself: a pool's worth of loads in one transaction would hold up the sweep.
+        for experiment_task_id in self._database.read(lambda uow: uow.runs.unsettled_on(name)):
+            self._settle(experiment_task_id, name)
+
+    def _settle(self, experiment_task_id: str, engine: str) -> None:
+        def work(uow: UnitOfWork) -> bool:
+            run = uow.runs.lock(experiment_task_id)
+            if run is None or not run.lose_engine(engine, self._clock.now()):
+                return False
+            uow.runs.save([run])
+            return True
+
+        # Its messages leave with the next sweep: who manages engines may send none.
+        if self._database.write(work):
+            warn(LogEvent.ENGINE_GIVEN_UP, engine=engine, experiment_task_id=experiment_task_id)
 
     def _change(self, name: str, work: Callable[[UnitOfWork], None]) -> None:
         def held(uow: UnitOfWork) -> None:

@@ -1,9 +1,9 @@
 """What an operator tells the function that manages engines, and what it answers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool, model_validator
 from pydantic.alias_generators import to_camel
 
 from tandem.domain.engine_entry import EngineEntry, EngineState
@@ -11,7 +11,10 @@ from tandem.domain.engine_pool import EngineAction, EngineStanding
 
 
 class EngineCommand(BaseModel):
-    """``put`` takes all members, ``list`` none, the others ``name`` alone. An unknown member is refused."""
+    """``put`` takes all members but ``force``, ``list`` none, the others ``name`` alone. An unknown one is refused.
+
+    ``remove`` takes ``force`` as well: the engine's machine is gone for ever.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
@@ -21,6 +24,13 @@ class EngineCommand(BaseModel):
     state: EngineState = EngineState.ACTIVE
     max_loads: int | None = None
     max_threads: int | None = None
+    force: StrictBool = False
+
+    @model_validator(mode="after")
+    def _force_removes(self) -> Self:
+        if self.force and self.action is not EngineAction.REMOVE:
+            raise ValueError("force goes with remove alone")
+        return self
 
     @property
     def entry(self) -> EngineEntry:

@@ -311,3 +311,37 @@ def test_a_part_that_is_over_is_an_orphan_when_it_runs_though_another_is_yet_to_
     assert [begun.given_up_on(engine) for engine in (A, B, "engine-c")] == [False, True, True]
     begun.find_alive(engine_run(execution_id="again"), B, seconds_after_noon(40))
     assert not begun.given_up_on(B)
+
+
+def test_with_its_engine_gone_a_part_is_lost_and_the_others_are_stopped() -> None:
+    begun = proven(abort_on_load_failure=True)
+    assert begun.lose_engine(B, seconds_after_noon(30))
+    assert state(begun) is TaskStatus.FAILED
+    assert begun.abort_requested_at is not None
+    assert begun.stop_pending
+    assert [(part.status, part.may_run) for part in begun.parts] == [
+        (TaskStatus.RUNNING, True),
+        (TaskStatus.FAILED, False),
+    ]
+    assert begun.lose_engine(A, seconds_after_noon(40))
+    assert (begun.settled, begun.removed_engines) == (True, [B, A])
+
+
+def test_an_unanswered_start_on_an_engine_that_is_gone_is_waited_for_no_longer() -> None:
+    begun = run()
+    begun.try_start(NOON)
+    assert not begun.lose_engine(begun.engine_name, NOON)
+    begun.attempt_start(NOON)
+    begun.request_stop(StopReason.USER, "enough", seconds_after_noon(1))
+    assert not begun.lose_engine(B, seconds_after_noon(2))
+    assert begun.lose_engine(begun.engine_name, seconds_after_noon(2))
+    assert state(begun) is TaskStatus.FAILED
+    assert not begun.stop_pending
+    assert begun.next_step() is not NextStep.STOP
+
+
+def test_a_load_that_is_over_loses_nothing_with_its_engine() -> None:
+    begun = proven()
+    tell(begun, 61, a=of("a", EngineStatus.COMPLETED), b=of("b", EngineStatus.COMPLETED))
+    assert not begun.lose_engine(A, seconds_after_noon(70))
+    assert (state(begun), begun.removed_engines) == (TaskStatus.SUCCEEDED, [])

@@ -1,5 +1,6 @@
 """Experiment runs with their tasks: read as one, locked as one, written as one."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,9 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Select, func, insert, literal,
 from tandem.adapters.database import tables
 from tandem.adapters.database.audit import SqlAudit
 from tandem.adapters.database.bulk_update import BulkUpdate
-from tandem.adapters.database.documents import GATE_FIGURES, GENERATORS, LOAD_PARTS, RUN_PLAN
+from tandem.adapters.database.documents import GATE_FIGURES, GENERATORS, LOAD_PARTS, RUN_PLAN, to_json
 from tandem.adapters.database.outbox import SqlOutbox
 from tandem.adapters.database.row_documents import RowDocument
+from tandem.domain.engine_entry import DEFAULT_ENGINE
 from tandem.domain.engine_state import StopReason
 from tandem.domain.experiment_run import ExperimentRun, Outcome
 from tandem.domain.identity import Owner
@@ -168,6 +170,18 @@ class SqlRuns:
         query = _UNSETTLED.where(*wanted).order_by(_RUN.c.id).limit(limit)
         return [_short(values) for values in _SHORT.values(self._connection, query)]
 
+    def unsettled_on(self, engine: str) -> list[str]:
+        mine = [_RUN.c.engine == engine, _RUN.c.engines > 1]
+        if engine == DEFAULT_ENGINE:
+            mine.append(_RUN.c.engine.is_(None))
+        query = select(_RUN.c.experiment_task_id, _RUN.c.parts).where(_RUN.c.settled == 0, or_(*mine))
+        found = self._connection.execute(query.order_by(_RUN.c.id))
+        return [
+            row.experiment_task_id
+            for row in found
+            if row.parts is None or any(part.engine == engine for part in _parts(row.parts))
+        ]
+
     def count_unsettled(self) -> int:
         return self._connection.execute(select(func.count()).where(_RUN.c.settled == 0)).scalar_one()
 
@@ -289,6 +303,7 @@ def _memory(run: ExperimentRun) -> dict[str, Any]:
     derived["generators"] = (
         GENERATORS.dump_json(run.generators, exclude_defaults=True).decode() if run.generators else None
     )
+    derived["removed_engines"] = to_json(run.removed_engines) if run.removed_engines else None
     return {name: getattr(run, name) for name in _PLAIN_FIELDS} | derived
 
 
@@ -369,6 +384,7 @@ def _run(row: Mapping[str, Any]) -> ExperimentRun:
         loaded_status=None if task is None else task.status,
         parts=_parts(row["run_parts"]),
         gate_figures=None if row["run_gate_figures"] is None else GATE_FIGURES.validate_json(row["run_gate_figures"]),
+        removed_engines=[] if row["run_removed_engines"] is None else json.loads(row["run_removed_engines"]),
         generators={} if row["run_generators"] is None else GENERATORS.validate_json(row["run_generators"]),
         **plain,
     )

@@ -228,6 +228,8 @@ run = Table(
     Column("verdict", String(16)),
     Column("archived_at", _MILLIS),
     Column("stop_overdue_at", _MILLIS),
+    # Names of engines that were removed while the load may have run there; NULL for nearly all.
+    Column("removed_engines", Text),
     UniqueConstraint("experiment_task_id", name="uk_run_experiment_task_id"),
     UniqueConstraint("task_id", name="uk_run_task_id"),
     Index("idx_run_settled", "settled", "id"),
