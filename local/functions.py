@@ -200,7 +200,8 @@ def _fresh_modules(template: Template) -> Iterator[None]:
     def loaded() -> dict[str, ModuleType]:
         return {
             name: module
-            for name, module in list(sys.modules.items())
+            # A copy in one step: other threads import at the same time.
+            for name, module in sys.modules.copy().items()
             if (file := getattr(module, "__file__", None)) and any(Path(file).is_relative_to(place) for place in code)
         }
 

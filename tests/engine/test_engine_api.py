@@ -82,7 +82,8 @@ def test_stopping_an_unknown_execution_is_400(idle: EngineProcess) -> None:
     "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 100_000, b"{}" + b" " * 2_000_000]
 )
 def test_a_body_that_cannot_be_read_is_400(idle: EngineProcess, body: bytes) -> None:
-    _refusal(idle.http.post("/api/loadtest/start", content=body), 400)
+    headers = {"content-type": "application/json"}
+    _refusal(idle.http.post("/api/loadtest/start", content=body, headers=headers), 400)
 
 
 def test_a_refused_start_names_all_fields_and_leaves_no_record(idle: EngineProcess) -> None:

@@ -137,7 +137,13 @@ def test_everything_expired_goes_in_batches() -> None:
     assert (report.tasks, report.finishes, report.complete) == (2 * BATCH + 1, BATCH, True)
     assert (len(rows.left), rows.finishes) == (0, 0)
     expired = NOON - 30 * DAY
-    assert rows.moments == {"tasks": expired, "purged": expired, "uploads": expired, "finishes": NOON - DAY}
+    assert rows.moments == {
+        "tasks": expired,
+        "purged": expired,
+        "uploads": expired,
+        "finishes": NOON - DAY,
+        "announcements": NOON - DAY,
+    }
 
 
 def test_no_new_batch_begins_after_the_time_is_up_and_the_report_says_so() -> None:

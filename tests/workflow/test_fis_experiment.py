@@ -165,7 +165,9 @@ def test_repeated_events_and_those_of_others_change_nothing(
 ) -> None:
     experiment = platform.plan_fault(TWO_ACTIONS, stop_on_completion=True)
     experiment.starts()
-    run = experiment.settles()
+    experiment.settles()
+    # The report comes by itself, and leaves its verdict on the run.
+    run = until(lambda: experiment.run if experiment.run and experiment.run.archived_at else None, "the archive")
     story = experiment.story
     detail = {
         "experiment-id": run.injection_id,
