@@ -55,7 +55,7 @@ quick: setup-dev check ## what to run before each commit: style, types, rules, t
 	@TANDEM_HYPOTHESIS=quick $(PYTHON_OF_VENV) -m pytest -q -n 2 --dist worksteal $(QUICK_FUNCTIONAL) -m "$(QUICK)"
 
 .PHONY: test
-test: need-test setup-dev check setup-databases setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite, about a quarter of an hour on two cores
+test: need-test setup-dev check setup-databases setup-jmeter setup-chromium setup-deploy ## check, then the whole test suite, the README says what it installs
 	@# moto's state belongs to a process: the functions' S3 would be emptied by a local stack that starts beside it.
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope tests/functional
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --ignore=tests/functional --ignore=tests/reliability -m "not jmeter and not slow"
