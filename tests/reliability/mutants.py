@@ -24,6 +24,7 @@ from tandem.domain.experiment_run import ExperimentRun
 from tandem.domain.load_engine import EngineRun, EngineStatus, StartLoad
 from tandem.domain.load_part import LoadAddress, LoadPart
 from tandem.domain.messages import Channel, Message
+from tandem.domain.plan_shape import PlanShape
 from tandem.domain.ports import StoredMessage, UnitOfWork
 from tandem.domain.task import TaskStatus
 from tandem.domain.unsettled_run import UnsettledRun
@@ -99,7 +100,8 @@ def messages_sent_once_and_never_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def attempt_not_written_before_the_start(patch: pytest.MonkeyPatch) -> None:
-    def mark(self: StartLoadOfTask, run: ExperimentRun, engine: str | None) -> None:
+    def mark(self: StartLoadOfTask, run: ExperimentRun, engines: list[str], shape: PlanShape) -> None:
+        run.know_thread_groups(shape.groups, shape.ramp_up)
         run.start_attempted_at = self._clock.now()
 
     original = sql_runs._memory
