@@ -107,6 +107,7 @@ def test_a_definition_is_made_of_uploaded_files_and_its_faults_stand_beside_the_
     console.fill("name", "checkout <b>")
     console.fill("endpoint", "http://127.0.0.1:9000")
     console.fill("properties", "catalogue: autumn\ncolour: red")
+    browser.click('dialog [name="subResults"]')
     console.save()
     browser.look("tbody th", "checkout <b>")
     [made] = [
@@ -119,9 +120,10 @@ def test_a_definition_is_made_of_uploaded_files_and_its_faults_stand_beside_the_
     assert made["contentRef"].startswith("tandem://uploads/")
     assert [path.rpartition("/")[2] for path in made["dataFiles"]] == ["users.csv", "large.csv"]
     assert made["properties"] == {"catalogue": "autumn", "colour": "red"}
-    assert made["threads"] == 10
+    assert (made["threads"], made["subResults"]) == (10, True)
 
     browser.click('[aria-label="Edit: checkout <b>"]')
+    assert browser.look('dialog [name="subResults"]').is_selected()
     console.choose("entry", "one request")
     console.fill("urlCase.path", "/health")
     console.fill("loops", "many")
