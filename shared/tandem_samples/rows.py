@@ -65,7 +65,8 @@ class SampleSorter:
     def __init__(self, groups: ThreadGroups) -> None:
         self.groups = groups
         self._parents: dict[str, _Parent] = {}
-        self._transactions: set[str] = set()
+        # In the order in which they were met.
+        self._transactions: dict[str, None] = {}
         self._requests: dict[str, GroupKind] = {}
         self._numbered_of: set[str] = set()
         self.may_have_parts = False
@@ -115,10 +116,20 @@ class SampleSorter:
     def saw_transactions(self) -> bool:
         return bool(self._transactions)
 
+    @property
+    def transactions_met(self) -> int:
+        """How many labels of transactions are known, for ``forget_transactions``."""
+        return len(self._transactions)
+
+    def forget_transactions(self, met: int) -> None:
+        """Know as many as were met when ``transactions_met`` was asked: what was read behind is read again."""
+        for label in list(self._transactions)[met:]:
+            del self._transactions[label]
+
     def saw_transaction(self, label: str) -> None:
         """Remember a transaction's label; for a reader that sorts rows of a kind together."""
         if len(self._transactions) < _MAX_LABELS:
-            self._transactions.add(label)
+            self._transactions.setdefault(label)
 
     def would_have_parts(self, label: str) -> bool:
         """Whether a request of this label makes that rows must be sorted one by one (``may_have_parts``)."""

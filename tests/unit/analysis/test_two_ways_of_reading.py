@@ -151,11 +151,19 @@ def outcome(read: Any, chunks: list[bytes], plan: AnalysisPlan) -> object:
         return type(refused), str(refused)
 
 
+REQUEST_BEFORE_A_TRANSACTION_OF_ITS_NAME = b"""\
+1755591301000,0,page,200,,Prepare 1-1 1-1,text,true,,500,100,0,0,http://target.example/,0,0,0
+1755591301000,0,page,200,Number of samples in transaction : 3,"Users, of test 1-1",text,true,,500,100,0,0,http://t/,0,0,0
+1755591301000,0,page-0,200,OK,Prepare 1-1 1-1,text,true,,500,100,3,3,http://target.example/,0,0,0
+"""
+
+
 @settings(max_examples=150, deadline=None)
 @given(files(), st.lists(st.floats(0, 1), max_size=4), st.sampled_from([16, 100, 1000]), st.sampled_from([0, 2, 1000]))
 @example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b"\n1,2,c\n', [0.6], 16, 0)
 @example(b'timeStamp,elapsed,label\n1,2,"a\n1,2,b\n1,2,c\n', [], 100, 0)
 @example(b'timeStamp,elapsed,label\n1,2,a\n1,2,"', [], 100, 0)
+@example(REQUEST_BEFORE_A_TRANSACTION_OF_ITS_NAME, [], 16, 0)
 def test_any_file_in_any_pieces_gives_what_the_csv_module_gives_of_the_whole(
     data: bytes, places: list[float], piece_bytes: int, few_threads: int
 ) -> None:

@@ -29,7 +29,7 @@ class ColumnReading:
         self._layout = DEFAULT_LAYOUT
         self.skipped = 0
         self.rows = 0
-        self._context: deque[bytes] = deque()
+        self._context: deque[tuple[bytes, int]] = deque()
         self._in_order = True
         self.pieces_by_rows = 0
 
@@ -41,13 +41,14 @@ class ColumnReading:
         self._counter.begin(layout)
 
     def take(self, piece: bytes) -> int:
+        met = self._found.sorter.transactions_met
         if not self._found.sorter.may_have_parts:
             split = split_columns(b"".join((PADDING, piece, PADDING)), self._layout, self._found)
             if split is not None:
                 block, consumed = split
                 self.rows += len(block.start)
                 self._counter.add(block)
-                self._keep_as_context(piece, consumed)
+                self._keep_as_context(piece[:consumed], met)
                 self._in_order = False
                 return consumed
         if not self._in_order:
@@ -58,21 +59,25 @@ class ColumnReading:
         self.rows += len(found.rows)
         self._counter.add(block_of_rows(found, self._layout, self._found))
         if not self._found.sorter.may_have_parts:
-            self._keep_as_context(piece, found.consumed)
+            self._keep_as_context(piece[: found.consumed], met)
         return found.consumed
 
     def counted(self, cut: int) -> CountedSamples:
         return self._counter.counted(self.skipped + cut)
 
-    def _keep_as_context(self, piece: bytes, consumed: int) -> None:
-        if consumed:
-            self._context.append(piece[:consumed])
-            while sum(map(len, self._context)) - len(self._context[0]) >= _CONTEXT_BYTES:
+    def _keep_as_context(self, piece: bytes, transactions_met: int) -> None:
+        if piece:
+            self._context.append((piece, transactions_met))
+            while sum(len(each) for each, _ in self._context) - len(self._context[0][0]) >= _CONTEXT_BYTES:
                 self._context.popleft()
 
     def _catch_up(self) -> None:
         """Let the sorter see what the threads sent last, as if it had been given all rows."""
-        self._found.sorter.begin_file()
-        for piece in self._context:
+        sorter = self._found.sorter
+        sorter.begin_file()
+        if self._context:
+            # A row without a message was a request as long as no transaction of its label had come.
+            sorter.forget_transactions(self._context[0][1])
+        for piece, _ in self._context:
             parse_rows(piece, self._layout, self._found.sorter)
         self._in_order = True
