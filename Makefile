@@ -62,7 +62,9 @@ test: need-test setup-dev check setup-databases setup-jmeter setup-chromium setu
 	@# The same lives each time, so that no change is blamed for what chance found; `make reliability` tries new ones.
 	@TANDEM_RELIABILITY_SEED=$${TANDEM_RELIABILITY_SEED:-20261122} scripts/try_lives.sh
 	@$(PYTHON_OF_VENV) -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder --ignore=tests/functional \
-	    --ignore=tests/reliability -m "jmeter or slow"
+	    --ignore=tests/reliability --ignore=tests/workflow/test_many_at_once.py -m "jmeter or slow"
+	@# A hundred experiments at once want both cores.
+	@$(PYTHON_OF_VENV) -m pytest -q tests/workflow/test_many_at_once.py
 
 .PHONY: test-python
 test-python: setup-dev ## types and the fast tests on other Pythons of this machine: VERSIONS="3.12 3.13"
@@ -90,6 +92,7 @@ invoke: setup-dev setup-deploy ## run a built function under Lambda's emulator: 
 .PHONY: reliability
 reliability: setup-dev setup-databases ## two thousand new random lives with crashes, and each safety taken out in turn
 	@scripts/try_lives.sh
+	@TANDEM_MANY_EXPERIMENTS=200 $(PYTHON_OF_VENV) -m pytest -q tests/workflow/test_many_at_once.py
 
 .PHONY: bench
 bench: setup-dev setup-jmeter setup-databases setup-deploy ## measure every claim of speed, about ten minutes; writes bench/RESULTS.md

@@ -27,7 +27,6 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 LONG_MODULES = (
     "api_stack/test_schema_conformance",
-    "workflow/test_many_at_once",
     "bench/test_benches",
     "e2e/",
     "deploy/test_templates",

@@ -1,6 +1,10 @@
-"""Two hundred experiments that start within a second: every one reaches its end, with one load each."""
+"""Many experiments that start within a second: every one reaches its end, with one load each.
+
+A hundred, or as many as TANDEM_MANY_EXPERIMENTS says; `make reliability` takes two hundred.
+"""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,7 +15,7 @@ from tests.factories.stacks import stack_over
 from tests.fakes.engine_traps import DEPLOYED
 from tests.fakes.trap_engine import TrapEngine
 
-MANY = 200
+MANY = int(os.environ.get("TANDEM_MANY_EXPERIMENTS") or 100)
 
 
 @pytest.fixture
@@ -26,8 +30,8 @@ def roomy_stack(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_two_hundred_experiments_at_once_each_get_one_load_and_reach_their_end(
+@pytest.mark.timeout(900)
+def test_many_experiments_at_once_each_get_one_load_and_reach_their_end(
     roomy_stack: tuple[LocalStack, TrapEngine], caplog: pytest.LogCaptureFixture
 ) -> None:
     stack, engine = roomy_stack
@@ -39,8 +43,8 @@ def test_two_hundred_experiments_at_once_each_get_one_load_and_reach_their_end(
         _wait_for_all(experiments, "FaultWindowOpen")
         for experiment in experiments:
             experiment.finishes()
-        until(lambda: not platform.unsettled(), "all settled", 150)
-        until(lambda: set(platform.workflow_statuses().values()) == {"SUCCEEDED"}, "all workflows ended", 60)
+        until(lambda: not platform.unsettled(), "all settled", 300)
+        until(lambda: set(platform.workflow_statuses().values()) == {"SUCCEEDED"}, "all workflows ended", 120)
         assert len(platform.workflow_statuses()) == MANY
     for experiment in experiments:
         assert experiment.transitions == ["PENDING", "RUNNING", "STOPPED"]
@@ -55,4 +59,4 @@ def test_two_hundred_experiments_at_once_each_get_one_load_and_reach_their_end(
 def _wait_for_all(experiments: list[Experiment], detail_type: str) -> None:
     platform = experiments[0].platform
     wanted = {experiment.experiment_task_id for experiment in experiments}
-    until(lambda: platform.heard_of(detail_type) >= wanted, f"{detail_type} of all", 150)
+    until(lambda: platform.heard_of(detail_type) >= wanted, f"{detail_type} of all", 300)
