@@ -14,6 +14,7 @@ from tandem.adapters.jtl.group_codes import GROUP_CODES, GroupTeller, code_of, i
 from tandem.adapters.jtl.interner import Fields, Interner
 from tandem.adapters.jtl.kinds import NO_LABEL_OF_LOAD, ErrorKinds, Labels
 from tandem.adapters.jtl.layout import Layout
+from tandem.adapters.jtl.long_record import KEPT_BYTES
 from tandem.adapters.jtl.rows import Row, RowBlock
 from tandem.adapters.jtl.values import (
     MAX_BYTES_DIGITS,
@@ -26,12 +27,12 @@ from tandem.adapters.jtl.values import (
 from tandem.domain.samples import LabelKey
 
 _QUOTE = ord('"')
-_TRUE, _FALSE = (np.uint64(int.from_bytes(word, "little")) for word in (b"true", b"false"))
-_LOWER_FOUR, _LOWER_FIVE = np.uint64(0x20202020), np.uint64(0x2020202020)
+_TRUE, _FALSE = np.uint32(int.from_bytes(b"true", "little")), np.uint64(int.from_bytes(b"false", "little"))
+_LOWER_FOUR, _LOWER_FIVE = np.uint32(0x20202020), np.uint64(0x2020202020)
 _LAST_BYTE = np.uint64(255)
-_FOUR_BYTES, _FIVE_BYTES = np.uint64(2**32 - 1), np.uint64(2**40 - 1)
+_FIVE_BYTES = np.uint64(2**40 - 1)
 _TRANSACTION_WORDS = np.frombuffer(TRANSACTION_MESSAGE.encode(), "<u8")
-_QUOTED_TRANSACTION_WORD = np.uint64(int.from_bytes(b'"' + TRANSACTION_MESSAGE[:7].encode(), "little"))
+_TRANSACTION_BYTE = ord(TRANSACTION_MESSAGE[0])
 
 
 class ColumnBlock(NamedTuple):
@@ -50,6 +51,11 @@ class ColumnBlock(NamedTuple):
     received: Integers | None
     sent: Integers | None
     threads: Integers | None
+
+    @classmethod
+    def empty(cls) -> "ColumnBlock":
+        """Without samples."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), *[None] * 7)
 
 
 class Found:
@@ -80,6 +86,8 @@ def split_columns(data: bytes, layout: Layout, found: Found) -> tuple[ColumnBloc
     table = split_table(data, layout)
     if table is None:
         return None
+    if not len(table.ends):
+        return ColumnBlock.empty(), 0
     stamps = numbers(table, layout.time_stamp, MAX_STAMP_DIGITS)
     elapsed = numbers(table, layout.elapsed, MAX_ELAPSED_DIGITS)
     if stamps is None or elapsed is None:
@@ -110,7 +118,7 @@ def split_columns(data: bytes, layout: Layout, found: Found) -> tuple[ColumnBloc
         if transaction is not None:
             failed = failed & ~transaction
         _count_errors(table, layout, failed if group is None else failed & is_main(group), found)
-    return block, int(table.ends[-1, -1]) + 1 - len(PADDING) if len(table.ends) else 0
+    return block, int(table.ends[-1, -1]) + 1 - len(PADDING)
 
 
 def block_of_rows(block: RowBlock, layout: Layout, found: Found) -> ColumnBlock:
@@ -146,24 +154,25 @@ def block_of_rows(block: RowBlock, layout: Layout, found: Found) -> ColumnBlock:
 def _failed(table: Table, column: int) -> Flags | None:
     start, end = table.field(column)
     width = end - start
-    words = table.words[start]
-    succeeded = (((words & _FOUR_BYTES) | _LOWER_FOUR) == _TRUE) & (width == 4)
-    failed = (((words & _FIVE_BYTES) | _LOWER_FIVE) == _FALSE) & (width == 5)
-    return failed if (succeeded | failed).all() else None
+    failed: Flags = ((table.half_words[start] | _LOWER_FOUR) != _TRUE) | (width != 4)
+    rows = np.flatnonzero(failed)
+    words = (table.words[start[rows]] & _FIVE_BYTES) | _LOWER_FIVE
+    return failed if ((words == _FALSE) & (width[rows] == 5)).all() else None
 
 
 def _transactions(table: Table, column: int) -> Flags | None:
     start, _ = table.field(column)
-    first = table.words[start]
-    quoted = first == _QUOTED_TRANSACTION_WORD
-    found: Flags = quoted | (first == _TRANSACTION_WORDS[0])
-    rows = np.flatnonzero(found)
-    begin = start + quoted
+    first = table.codes[start]
+    rows = np.flatnonzero((first == _TRANSACTION_BYTE) | (first == _QUOTE))
+    begin = start[rows] + (first[rows] == _QUOTE)
     for word, text in enumerate(_TRANSACTION_WORDS):
-        rows = rows[table.words[np.minimum(begin[rows] + 8 * word, len(table.words) - 1)] == text]
-    found[:] = False
+        same = table.words[np.minimum(begin + 8 * word, len(table.words) - 1)] == text
+        rows, begin = rows[same], begin[same]
+    if not len(rows):
+        return None
+    found = np.zeros(len(start), np.bool_)
     found[rows] = True
-    return found if len(rows) else None
+    return found
 
 
 def _label_ids(
@@ -227,7 +236,7 @@ def _count_errors(table: Table, layout: Layout, failed: Flags, found: Found) -> 
     def id_of(position: int) -> int:
         row = int(rows[position])
         code, message, reason = (
-            table.text(column, row) for column in (layout.code, layout.message, layout.failure_message)
+            table.text(column, row, KEPT_BYTES) for column in (layout.code, layout.message, layout.failure_message)
         )
         return errors.id_of(error_kind(code, message, reason))
 

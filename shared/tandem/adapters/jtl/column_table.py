@@ -5,7 +5,7 @@ once.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ PADDING = b"\0" * 16
 
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 _ZEROS, _ABOVE_NINE, _HIGH_BITS = (np.uint64(int(digit * 8, 16)) for digit in ("30", "76", "80"))
+_FOUR_ZEROS, _FOUR_ABOVE_NINE, _FOUR_HIGH_BITS = (np.uint32(int(digit * 4, 16)) for digit in ("30", "76", "80"))
+_LAST_OF_FOUR = np.array([0] + [2**32 - 2 ** (32 - 8 * width) for width in range(1, 5)], np.uint32)
+_FEW_TEXTS = 1000
 _LAST_BYTES = np.array([0] + [2**64 - 2 ** (64 - 8 * width) for width in range(1, 9)], np.uint64)
 
 
@@ -35,22 +38,28 @@ class Table:
     row_starts: Integers
     last_ends: Integers
 
+    @property
+    def half_words(self) -> NDArray[np.uint32]:
+        """The four bytes of ``data`` from each place on."""
+        return np.ndarray((len(self.data) - 3,), "<u4", self.data, 0, (1,))
+
     def field(self, column: int) -> tuple[Integers, Integers]:
         start = self.row_starts if column == 0 else self.ends[:, column - 1] + 1
         end = self.last_ends if column == self.ends.shape[1] - 1 else self.ends[:, column]
         return start, end
 
-    def text(self, column: int | None, row: int) -> str:
-        """A field as the csv module would give it, split as Latin-1."""
+    def text(self, column: int | None, row: int, most: int | None = None) -> str:
+        """A field as the csv module would give it, split as Latin-1; of one longer than ``most`` its beginning."""
         if column is None:
             return ""
         start, end = self.field(column)
-        raw = self.data[start[row] : end[row]].decode("latin-1")
+        begin, stop = int(start[row]), int(end[row])
+        raw = self.data[begin : stop if most is None else min(stop, begin + most)].decode("latin-1")
         return raw[1:-1].replace('""', '"') if raw.startswith('"') else raw
 
 
 def split_table(data: bytes, layout: Layout) -> Table | None:
-    """The fields of the whole records in ``data`` (between its PADDING); None: read it as rows."""
+    """The fields of the whole records in ``data`` (between its PADDING), perhaps of none; None: read it as rows."""
     first = len(PADDING)
     stop = data.rfind(b"\n", first, len(data) - first) + 1
     if stop <= first:
@@ -58,19 +67,17 @@ def split_table(data: bytes, layout: Layout) -> Table | None:
     codes = np.frombuffer(data, np.uint8, stop)
     newlines = codes == _NEWLINE
     separators = codes == ord(layout.delimiter)
-    quotes = np.flatnonzero(codes == _QUOTE) if data.find(b'"', first, stop) >= 0 else np.empty(0, np.int64)
-    if not _well_quoted(codes, quotes, ord(layout.delimiter)) or not _well_ended(data, codes, quotes):
+    quoted = _quoted_texts(data, codes, ord(layout.delimiter))
+    if quoted is None or not _well_ended(data, codes, quoted.quotes):
         return None
-    if len(quotes):
-        lengths = np.append(quotes, stop)[1 : len(quotes) + 1 : 2] - quotes[0::2]
-        within = np.repeat(quotes[0::2] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
-        newlines[within] = False
-        separators[within] = False
+    if len(quoted.begins):
+        _empty_within(quoted, newlines, separators)
         if not newlines[-1]:  # the last quote opens a field that this piece does not close
-            begun = int(np.argmax(newlines[::-1]))
-            if not newlines.any():
-                return None
-            newlines, separators = newlines[:-begun], separators[:-begun]
+            stop = int(quoted.begins[-1])
+            begun = int(np.argmax(newlines[:stop][::-1]))
+            if not newlines[stop - 1 - begun]:
+                begun = stop
+            newlines, separators = newlines[: stop - begun], separators[: stop - begun]
     separators |= newlines
     rows = int(np.count_nonzero(newlines))
     ends: Integers = np.flatnonzero(separators)
@@ -81,27 +88,56 @@ def split_table(data: bytes, layout: Layout) -> Table | None:
     if not (codes[line_ends] == _NEWLINE).all():
         return None
     row_starts = np.empty(rows, np.int64)
-    row_starts[0] = first
+    row_starts[:1] = first
     row_starts[1:] = line_ends[:-1] + 1
     last_ends = line_ends - (codes[line_ends - 1] == _RETURN)
     words: Words = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
     return Table(data, codes, words, ends, row_starts, last_ends)
 
 
-def _well_quoted(codes: NDArray[np.uint8], quotes: Integers, delimiter: int) -> bool:
-    """Whether each quote opens a field, closes one, or is doubled within one: all that the csv module needs.
+class _QuotedTexts(NamedTuple):
+    """Where all quotes stand, and where the quoted texts begin and end; a last one without an end goes on."""
 
-    The last one may open a field that ends in the next piece.
+    quotes: Integers
+    begins: Integers
+    ends: Integers
+
+
+def _quoted_texts(data: bytes, codes: NDArray[np.uint8], delimiter: int) -> _QuotedTexts | None:
+    """The quoted texts, if each quote opens a field, closes one, or is doubled within one; else None.
+
+    That is all that the csv module needs. The last quote may open a field that ends in the next piece.
     """
+    found = data.find(b'"', len(PADDING), len(codes))
+    if found < 0:
+        return _QuotedTexts(*[np.empty(0, np.int64)] * 3)
+    quotes = np.flatnonzero(codes[found:] == _QUOTE) + found
     opening, closing = quotes[0::2], quotes[1::2]
     before, after = codes[opening - 1], codes[closing + 1]
     opens = (before == delimiter) | (before == _NEWLINE) | (opening == len(PADDING))
     closes = (after == delimiter) | (after == _NEWLINE) | (after == _RETURN)
+    begins, ends = np.ones(len(opening), np.bool_), np.ones(len(closing), np.bool_)
     followed = closing[: len(opening) - 1]
-    doubled = followed + 1 == opening[1:]
-    opens[1:] |= doubled
-    closes[: len(followed)] |= doubled
-    return bool(opens.all() and closes.all())
+    ends[: len(followed)] = followed + 1 != opening[1:]
+    begins[1:] = ends[: len(followed)]
+    if not (opens[begins].all() and closes[ends].all()):
+        return None
+    return _QuotedTexts(quotes, opening[begins], closing[ends])
+
+
+def _empty_within(quoted: _QuotedTexts, newlines: Flags, separators: Flags) -> None:
+    """Take away the marks of what stands within quotes."""
+    if len(quoted.begins) <= _FEW_TEXTS:
+        ends = [*quoted.ends.tolist(), len(newlines)]
+        for begin, end in zip(quoted.begins.tolist(), ends, strict=False):
+            newlines[begin:end] = False
+            separators[begin:end] = False
+        return
+    within = np.zeros(len(newlines), np.bool_)
+    within[quoted.quotes] = True
+    np.logical_xor.accumulate(within, out=within)
+    np.greater(newlines, within, out=newlines)
+    np.greater(separators, within, out=separators)
 
 
 def _well_ended(data: bytes, codes: NDArray[np.uint8], quotes: Integers) -> bool:
@@ -120,11 +156,31 @@ def numbers(table: Table, column: int, max_digits: int) -> Integers | None:
     shortest, longest = int(width.min()), int(width.max())
     if shortest < 1 or longest > max_digits:
         return None
-    low = _eight_digits(table.words[end - 8], np.minimum(width, 8))
+    if longest <= 4:
+        return _four_digits(table.half_words[end - 4], width)
+    low = _eight_digits(table.words[end - 8], np.minimum(width, 8) if longest > 8 else width)
     if low is None or longest <= 8:
         return low
-    high = _eight_digits(table.words[end - 16], np.maximum(width - 8, 0))
+    above = table.words[end - 16]
+    if shortest == longest and not ((above ^ above[0]) & _LAST_BYTES[longest - 8]).any():
+        # Stamps of a piece differ in their last digits alone.
+        high = _eight_digits(above[:1], width[:1] - 8)
+    else:
+        high = _eight_digits(above, np.maximum(width - 8, 0))
     return None if high is None else high * 100_000_000 + low
+
+
+def _four_digits(words: NDArray[np.uint32], width: Integers) -> Integers | None:
+    """The numbers in the last ``width`` bytes of each word of four; None unless all are digits."""
+    digits = (words ^ _FOUR_ZEROS) & _LAST_OF_FOUR[width]
+    if (((digits + _FOUR_ABOVE_NINE) | digits) & _FOUR_HIGH_BITS).any():
+        return None
+    digits *= np.uint32(10 * 2**8 + 1)
+    digits >>= np.uint32(8)
+    digits &= np.uint32(0x00FF00FF)
+    digits *= np.uint32(100 * 2**16 + 1)
+    digits >>= np.uint32(16)
+    return digits.astype(np.int64)
 
 
 def _eight_digits(words: Words, width: Integers) -> Integers | None:

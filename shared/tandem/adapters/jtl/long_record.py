@@ -8,7 +8,8 @@ import re
 from tandem.adapters.jtl.layout import Layout
 
 KEPT_BYTES = 8192
-_QUOTED_TEXT = re.compile(b'(?:[^"]++|"")*+')
+# Written so, not as (?:[^"]++|"")*+, which is four times as slow where quotes are many.
+_QUOTED_TEXT = re.compile(b'[^"]*+(?:""[^"]*+)*+')
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 
 
