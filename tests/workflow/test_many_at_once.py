@@ -1,6 +1,6 @@
 """Many experiments that start within a second: every one reaches its end, with one load each.
 
-A hundred, or as many as TANDEM_MANY_EXPERIMENTS says; `make reliability` takes two hundred.
+Forty, or as many as TANDEM_MANY_EXPERIMENTS says; `make reliability` takes two hundred.
 """
 
 import logging
@@ -15,7 +15,7 @@ from tests.factories.stacks import stack_over
 from tests.fakes.engine_traps import DEPLOYED
 from tests.fakes.trap_engine import TrapEngine
 
-MANY = int(os.environ.get("TANDEM_MANY_EXPERIMENTS") or 100)
+MANY = int(os.environ.get("TANDEM_MANY_EXPERIMENTS") or 40)
 
 
 @pytest.fixture
